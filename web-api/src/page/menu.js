@@ -20,7 +20,7 @@ export function toggleMenu(opener, items) {
   });
   opener.setAttribute("aria-expanded", "true");
   open = { menu, opener };
-  document.body.append(menu);
+  (opener.closest("main") ?? document.body).append(menu);
   place(menu, opener);
   entries()[0]?.focus({ preventScroll: true });
 }

@@ -9,7 +9,7 @@ const KEPT = 500;
 const NOT_KEPT = ""; // in place of the address of an image that the service does not have
 
 const addresses = new Map(); // of the images by example, the one that was used last at the end
-const waiting = []; // the one that was seen last at the end: it is wanted first
+const waiting = []; // the next one at the end: what was seen last is wanted first
 let loading = 0;
 
 /** The image of an example. Without a text it stands in something that has one. */
@@ -28,11 +28,9 @@ export function thumbnail(id, alt = "") {
 
 // An element cannot send the key, and does not try again when the service is busy: the images are fetched.
 const inView = new IntersectionObserver((changes) => {
-  for (const { isIntersecting, target } of changes) {
-    if (!isIntersecting) continue;
-    inView.unobserve(target);
-    waiting.push(target);
-  }
+  const seen = changes.filter(({ isIntersecting }) => isIntersecting).map(({ target }) => target);
+  for (const image of seen) inView.unobserve(image);
+  waiting.push(...seen.reverse());
   next();
 }, { rootMargin: "200px" });
 

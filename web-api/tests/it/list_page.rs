@@ -52,12 +52,24 @@ impl Stage {
         self.browser.wait(&format!("{expected:?}"), || self.service.known() == expected);
     }
 
+    fn order_by(&self, order: &str) {
+        self.browser.run(&format!(
+            "const list = document.getElementById('classes-sort'); list.value = '{order}'; \
+             list.dispatchEvent(new Event('change'))"
+        ));
+    }
+
     fn shown_labels(&self) -> Value {
         self.browser.run(
             "return [...document.querySelectorAll('.class:not([hidden]) .class-name')] \
                  .map((e) => e.textContent)",
         )
     }
+}
+
+/// An expression for the row of a class.
+fn row_of(label: &str) -> String {
+    format!("document.querySelector(\"[aria-label='Actions for {label}']\").closest('.class')")
 }
 
 #[test]
@@ -210,16 +222,13 @@ fn images_are_dragged_to_another_row_and_files_are_dropped_on_one() {
     let browser = &stage.browser;
     stage.open_mug();
     browser.click(".thumb:nth-child(2)");
-    let row = |label: &str| {
-        format!("document.querySelector(\"[aria-label='Actions for {label}']\").closest('.class')")
-    };
     let drag = format!(
         "const data = new DataTransfer(); \
          const send = (type, to) => to.dispatchEvent(new DragEvent(type, \
              {{ bubbles: true, cancelable: true, dataTransfer: data }})); \
          send('dragstart', document.querySelector('.thumb:nth-child(2)')); \
          send('dragover', {0}); send('drop', {0})",
-        row("cup")
+        row_of("cup")
     );
     browser.run(&drag);
     browser.wait_for_text("#done-text", "Moved 1 image to “cup”.");
@@ -233,7 +242,7 @@ fn images_are_dragged_to_another_row_and_files_are_dropped_on_one() {
              {{ type: 'image/png' }})); \
              for (const type of ['dragover', 'drop']) {}.dispatchEvent(new DragEvent(type, \
                  {{ bubbles: true, cancelable: true, dataTransfer: data }})); }})",
-        row("jug")
+        row_of("jug")
     );
     browser.run(&drop);
     stage.wait_for_counts(&[("cup", 2), ("jug", 3), ("mug", 2)]);
@@ -261,17 +270,11 @@ fn classes_are_searched_and_ordered() {
     browser.press(ESCAPE);
     browser.wait_for_text("#classes-count", "304 classes");
 
-    let order = |by: &str| {
-        browser.run(&format!(
-            "const list = document.getElementById('classes-sort'); list.value = '{by}'; \
-             list.dispatchEvent(new Event('change'))"
-        ));
-    };
-    order("newest");
+    stage.order_by("newest");
     browser.wait("the newest first", || stage.shown_labels()[0] == "Übertopf");
-    order("fewest");
+    stage.order_by("fewest");
     browser.wait("a class without images first", || stage.shown_labels()[0] == "thing 000");
-    order("name");
+    stage.order_by("name");
     browser.wait("the first name first", || stage.shown_labels()[0] == "cup");
 
     // A change draws its row only.
