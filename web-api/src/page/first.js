@@ -1,14 +1,14 @@
 // The first visit: two sample things are taught, a third image is recognized, another one is not known, and is then
 // recognized by its name. The samples are drawn by the page; what they become is an ordinary part of the gallery.
 
-import { classify, define, enroll, remove, selected } from "./api.js";
+import { define, enrollAll, remove, selected } from "./api.js";
 import { byId, make, say, show } from "./dom.js";
 import { sample } from "./samples.js";
 import { keep, kept } from "./storage.js";
 import { t } from "./text.js";
 
 const TAUGHT = ["apple", "mug"];
-const VIEWS = [0, 1, 2, 3]; // of a thing that is taught
+const VIEWS = [0, 1, 2]; // of a thing that is taught
 const NEW = { apple: 6, clock: 5 }; // views that are looked at
 const CLOCK = "n03046257"; // its meaning, so that the name may be of any language
 const DONE = "done";
@@ -20,10 +20,11 @@ export class First {
   #look;
   #labels; // resolves to those of the gallery
   #progress = read(); // { gallery, step, classes }, DONE, or null before the first step
+  #entry = null; // the image that was looked at last, with its answer
   #pictured = false;
   #working = false;
 
-  /** `changed(done)` is called after a change, `look(files)` shows images and their answers. */
+  /** `changed(done)` is called after a change, `look(files)` shows images and resolves to the first with its answer. */
   constructor(changed, look, labels) {
     this.#changed = changed;
     this.#look = look;
@@ -100,19 +101,14 @@ export class First {
     const plain = t(`first.${thing}`);
     // A class of the user's own must not be removed with the samples.
     const label = known.includes(plain) ? t("first.sample", { label: plain }) : plain;
-    const made = [];
-    let id;
-    for (const view of VIEWS) {
-      byId("first-status").textContent = t("first.teaching", { label, n: view + 1, of: VIEWS.length });
-      const answer = await enroll(label, await sample(thing, view));
-      made.push(answer.change);
-      id = answer.class.id;
-    }
-    const classes = { ...this.#progress?.classes, [thing]: id };
+    byId("first-status").textContent = t("first.teaching", { label });
+    const answer = await enrollAll(label, await Promise.all(VIEWS.map((view) => sample(thing, view))));
+    const classes = { ...this.#progress?.classes, [thing]: answer.class.id };
     const step = TAUGHT.every((one) => Object.hasOwn(classes, one)) ? "look" : "teach";
     this.#save({ gallery: selected(), step, classes });
-    byId("first-status").textContent = t("first.taught", { label, n: VIEWS.length });
-    await this.#changed({ what: t("first.taught", { label, n: VIEWS.length }), changes: made });
+    const what = t("first.taught", { label, n: VIEWS.length });
+    byId("first-status").textContent = what;
+    await this.#changed({ what, changes: [answer.change] });
     byId(step === "look" ? "first-look" : `first-${TAUGHT.find((one) => !Object.hasOwn(classes, one))}`).focus();
   }
 
@@ -142,8 +138,11 @@ export class First {
     const answer = await define(label, { synset: CLOCK });
     const { id } = answer.class ?? answer;
     this.#save({ ...this.#progress, classes: { ...this.#progress.classes, clock: id } });
+    const before = this.#entry?.answer;
     await this.#changed({ what: t("first.named", { label }), changes: [answer.change] });
-    const result = await this.#ask("clock");
+    // The image that is shown was looked at again, unless it is another one by now.
+    const now = this.#entry?.answer;
+    const result = now && now !== before ? now.results[0] : await this.#ask("clock");
     const right = result.decision !== "rejected" && result.label === label;
     say(byId("first-unsaid"), t(right ? "first.by-name" : "first.not-by-name", { label }));
     show(byId("first-naming"), false);
@@ -152,9 +151,10 @@ export class First {
 
   /** Shows the answer to a new view where all answers are shown, and returns it. */
   async #ask(thing) {
-    const file = await sample(thing, NEW[thing]);
-    const [{ results: [result] }] = await Promise.all([classify(file), this.#look([file])]);
-    return result;
+    this.#entry = await this.#look([await sample(thing, NEW[thing])]);
+    const { answer, error } = this.#entry;
+    if (error || !answer) throw new Error(error ?? t("first.interrupted"));
+    return answer.results[0];
   }
 
   #step(step) {

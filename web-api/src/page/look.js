@@ -40,15 +40,17 @@ export class Look {
     this.clear();
   }
 
-  /** Classifies these images one after another and shows the first. */
+  /** Classifies these images one after another and shows the first, to which it resolves. */
   async images(files) {
     this.clear();
     this.#entries = files.slice(0, MAX_IMAGES).map((file) => ({ file, url: URL.createObjectURL(file), part: null }));
     this.#table.show(this.#entries);
     this.#select(this.#entries[0]);
     show(byId("look-clear"), true);
+    const [first] = this.#entries;
     await this.again();
     if (files.length > MAX_IMAGES) say(byId("look-error"), t("look.too_many", { n: MAX_IMAGES }));
+    return first;
   }
 
   /** Classifies the shown images again, after the gallery has changed. */
