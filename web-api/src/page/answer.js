@@ -115,7 +115,10 @@ function drawBars(result, verdict, rate) {
 
 function bar() {
   const row = {
-    label: make("bdi", "bar-label"), fill: make("span", "bar-fill"), mark: make("span", "bar-mark"), score: make("span", "bar-score"),
+    label: make("bdi", "bar-label"),
+    fill: make("span", "bar-fill"),
+    mark: make("span", "bar-mark"),
+    score: make("span", "bar-score"),
   };
   const track = make("span", "bar-track", row.fill, row.mark);
   track.setAttribute("aria-hidden", "true");

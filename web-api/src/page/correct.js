@@ -53,7 +53,8 @@ export class Correct {
     byId("correct-title").textContent = t(verdict.decision === "rejected" ? "correct.teach_as" : "correct.wrong");
     // A bundle without a decision does not use the background set.
     show(byId("none-of-these"), result.unknown !== null);
-    this.#offer(this.choices(result).filter((label) => !verdict.labels.includes(label) || verdict.labels.length > 1), result);
+    const others = (label) => !verdict.labels.includes(label) || verdict.labels.length > 1;
+    this.#offer(this.choices(result).filter(others), result);
     if (entry.live) return;
     if (other) this.#empty();
     this.#note(entry, verdict);

@@ -14,9 +14,12 @@ export function offerCurl(entry) {
   const opener = byId("answer-more");
   opener.addEventListener("click", () => {
     const { file, part, taught } = entry();
-    const look = { text: t("answer.curl_classify"), name: "curl-classify", run: () => copy(curl(classifyPath(part), file)) };
-    const teach = taught && { text: t("answer.curl_teach", { label: taught }), name: "curl-teach", run: () => copy(curl(enrollPath(taught, part), file)) };
-    toggleMenu(opener, teach ? [look, teach] : [look]);
+    const item = (text, name, path) => ({ text, name, run: () => copy(curl(path, file)) });
+    const looked = item(t("answer.curl_classify"), "curl-classify", classifyPath(part));
+    const items = taught
+      ? [looked, item(t("answer.curl_teach", { label: taught }), "curl-teach", enrollPath(taught, part))]
+      : [looked];
+    toggleMenu(opener, items);
   });
 }
 

@@ -86,7 +86,8 @@ export class Table {
     open.tabIndex = -1;
     open.addEventListener("click", () => this.#select(entry));
     const file = name(entry.file.name, "row-file");
-    const row = { open, image, answer: make("span", "row-answer", "…"), sure: cell("sure"), second: cell("second"), wrong: cell("wrong") };
+    const answer = make("span", "row-answer", "…");
+    const row = { open, image, answer, sure: cell("sure"), second: cell("second"), wrong: cell("wrong") };
     open.setAttribute("aria-label", t("table.row", { file: entry.file.name, answer: "…" }));
     row.element = make("tr", "", cell("image", open), cell("what", row.answer, file), row.sure, row.second, row.wrong);
     entry.row = row;

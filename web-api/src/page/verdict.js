@@ -35,15 +35,17 @@ export function certainty({ candidates, unknown }, { decision, labels }) {
 
 /** A probability in words and in percent. */
 export function sureness(probability) {
-  const level = [[0.95, "very"], [0.8, "quite"], [0.6, "fairly"]].find(([least]) => probability >= least)?.[1] ?? "hardly";
+  const level = levelOf(probability, [[0.95, "very"], [0.8, "quite"], [0.6, "fairly"]]);
   return t(`answer.sure_${level}`, { percent: percent(probability) });
 }
 
 /** How similar two images are, in words. */
 export function alike(similarity) {
-  const level = [[0.9, "same"], [0.6, "very"], [0.3, "quite"], [0.15, "little"]].find(([least]) => similarity >= least)?.[1] ?? "hardly";
+  const level = levelOf(similarity, [[0.9, "same"], [0.6, "very"], [0.3, "quite"], [0.15, "little"]]);
   return t(`answer.alike_${level}`);
 }
+
+const levelOf = (value, levels) => levels.find(([least]) => value >= least)?.[1] ?? "hardly";
 
 /** A share as whole percent; one that is nearly nothing or all stays apart from them. */
 export function percent(share) {
