@@ -24,12 +24,21 @@ const ORDERS = {
 };
 
 const folded = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+const searched = new WeakMap(); // what is searched of each class
+
+/** Whether the name of a class has the text in it. */
+function matches(item, query) {
+  if (!query) return true;
+  if (!searched.has(item)) searched.set(item, folded(item.label));
+  return searched.get(item).includes(query);
+}
 
 export class List {
   labels = []; // the names of all classes
   #teach;
   #known = [];
   #rows = new Map(); // by class
+  #query = ""; // what is searched
   #turn = 0; // of drawing: a later one replaces it
   #for = null; // the class that files are chosen for
   #check = () => {};
@@ -51,7 +60,7 @@ export class List {
     Object.assign(this.#picker, { type: "file", multiple: true, accept: IMAGES, id: "more-files", hidden: true });
     byId("classes").after(this.#picker);
     fileInput(this.#picker, (files) => this.#teach(files, this.#for));
-    byId("classes-search").addEventListener("input", () => this.#draw());
+    byId("classes-search").addEventListener("input", () => this.#search());
     byId("classes-search").addEventListener("keydown", (event) => this.#searchKey(event));
     byId("classes-sort").addEventListener("change", () => this.#sort());
     new ResizeObserver(([{ contentRect }]) => this.#resize(contentRect.width)).observe(byId("classes"));
@@ -104,7 +113,7 @@ export class List {
     const known = this.#known;
     this.labels = known.map(({ label }) => label);
     this.#page.labels = this.labels;
-    const query = this.#frame(known);
+    this.#frame(known);
     this.#forget(known);
     const list = byId("classes");
     list.classList.toggle("many", known.length > MANY);
@@ -118,7 +127,7 @@ export class List {
         since = performance.now();
       }
       const row = this.#row(item);
-      show(row.element, folded(item.label).includes(query));
+      show(row.element, matches(item, this.#query));
       if (row.element === at) at = at.nextElementSibling;
       else list.insertBefore(row.element, at);
     }
@@ -126,17 +135,23 @@ export class List {
     if (list.contains(focused) && document.activeElement === document.body) focused.focus();
   }
 
-  /** Shows what stands above the rows; returns what is searched. */
+  /** Shows the rows whose names have the text of the field in them. */
+  #search() {
+    this.#frame(this.#known);
+    for (const { element, item } of this.#rows.values()) show(element, matches(item, this.#query));
+  }
+
+  /** Shows what stands above the rows. */
   #frame(known) {
     const field = byId("classes-search");
     show(byId("classes-find"), known.length >= SEARCHED_FROM || field.value !== "");
-    const query = folded(field.value.trim());
+    this.#query = folded(field.value.trim());
     const n = known.length;
-    const found = known.filter(({ label }) => folded(label).includes(query)).length;
-    const count = query ? t("list.found", { n: found, all: n }) : t("list.classes", { n });
-    say(byId("classes-count"), n > 0 ? count : "");
+    const found = known.filter((item) => matches(item, this.#query)).length;
+    const count = this.#query ? t("list.found", { n: found, all: n }) : t("list.classes", { n });
+    // A status that is set again may be read again.
+    if (byId("classes-count").textContent !== count) say(byId("classes-count"), n > 0 ? count : "");
     say(byId("classes-empty"), n === 0 ? t("list.empty") : found === 0 ? t("list.noneFound") : "");
-    return query;
   }
 
   #row(item) {
@@ -180,7 +195,7 @@ export class List {
     if (event.key !== "Escape" || event.target.value === "") return;
     event.preventDefault();
     event.target.value = "";
-    this.#draw();
+    this.#search();
   }
 
   async #sort() {
