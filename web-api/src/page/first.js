@@ -42,7 +42,10 @@ export class First {
   show({ classes, background_examples, other_space }) {
     // What was taught may have been taken back.
     const begun = this.#progress !== null && this.#progress !== DONE;
-    if (begun && classes === 0 && !this.#working && this.#progress.step !== "end") this.#progress = null;
+    if (begun && classes === 0 && !this.#working && this.#progress.step !== "end") {
+      this.#progress = null;
+      byId("first-status").textContent = "";
+    }
     const wanted = this.#progress === null
       ? classes + background_examples === 0
       : this.#progress !== DONE && this.#progress.gallery === selected();

@@ -1,3 +1,5 @@
+//! The files of the page fit together, speak the same languages and stay small.
+
 use std::collections::BTreeSet;
 
 use super::*;
