@@ -74,9 +74,7 @@ export const examples = (id, limit) => reading("GET", `${classUrl(id)}/examples?
 /** All examples of a class. */
 export const allExamples = (id) => all(`${classUrl(id)}/examples`, "examples");
 const imageOf = (id) => `${here()}/examples/${encodeURIComponent(id)}/image`;
-/** The address of the image that is kept of an example; without one it answers 404. */
-export const imageUrl = (id) => addressOf(imageOf(id));
-/** The same image as a file, `{ blob, name }`. */
+/** The image that is kept of an example as a file, `{ blob, name }`; without one it fails with 404. */
 export const imageFile = (id) => file("read", imageOf(id));
 /** The same, of at most 256 pixels a side. */
 export const smallImage = (id) => file("read", `${imageOf(id)}?size=thumb`);

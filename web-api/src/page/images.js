@@ -8,8 +8,6 @@ import { Selection } from "./select.js";
 import { t } from "./text.js";
 import { thumbnail } from "./thumbnails.js";
 
-export { thumbnail };
-
 /** What is dragged: the examples, as JSON. */
 export const DRAGGED = "application/x-handful-examples";
 

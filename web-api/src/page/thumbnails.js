@@ -71,7 +71,7 @@ function keep(id, address) {
 }
 
 /** What stands for an image, and why. */
-export function placeholder(alt, why) {
+function placeholder(alt, why) {
   const element = make("span", "no-image", why);
   if (!alt) return element;
   element.setAttribute("role", "img");
