@@ -21,7 +21,7 @@ export class First {
   #labels; // resolves to those of the gallery
   #progress = read(); // { gallery, step, classes }, DONE, or null before the first step
   #entry = null; // the image that was looked at last, with its answer
-  #pictured = false;
+  #drawn = false;
   #working = false;
 
   /** `changed(done)` is called after a change, `look(files)` shows images and resolves to the first with its answer. */
@@ -56,7 +56,7 @@ export class First {
   /** Begins again, in any gallery. */
   again() {
     this.#save({ gallery: selected(), step: "teach", classes: {} });
-    for (const id of ["first-said", "first-unsaid"]) say(byId(id), "");
+    for (const id of ["first-answer", "first-found"]) say(byId(id), "");
     show(byId("first"), true);
     this.#draw();
     byId("first-title").focus();
@@ -75,15 +75,15 @@ export class First {
     for (const thing of TAUGHT) byId(`first-${thing}`).disabled = at > 0 || Object.hasOwn(classes, thing);
     show(byId("first-end"), step === "end");
     show(byId("first-skip"), step !== "end");
-    await this.#picture();
+    await this.#samples();
   }
 
   /** Draws the samples, once. */
-  async #picture() {
-    if (this.#pictured) return;
-    this.#pictured = true;
-    for (const thing of TAUGHT) await pictures(`first-${thing}-views`, thing, VIEWS);
-    for (const [thing, view] of Object.entries(NEW)) await pictures(`first-${thing}-new`, thing, [view]);
+  async #samples() {
+    if (this.#drawn) return;
+    this.#drawn = true;
+    for (const thing of TAUGHT) await images(`first-${thing}-views`, thing, VIEWS);
+    for (const [thing, view] of Object.entries(NEW)) await images(`first-${thing}-new`, thing, [view]);
   }
 
   /** One step after another; a failure is shown in words. */
@@ -118,7 +118,7 @@ export class First {
   async #recognize() {
     const result = await this.#ask("apple");
     const right = result.candidates[0]?.class === this.#progress.classes.apple;
-    say(byId("first-said"), said(result, right));
+    say(byId("first-answer"), verdict(result, right));
     this.#step("unknown");
     byId("first-unknown").focus();
   }
@@ -126,7 +126,7 @@ export class First {
   async #unknown() {
     const result = await this.#ask("clock");
     const rejected = result.decision === "rejected";
-    say(byId("first-unsaid"), rejected ? t("first.not-known") : t("first.taken-for", { label: result.label ?? "" }));
+    say(byId("first-found"), rejected ? t("first.not-known") : t("first.taken-for", { label: result.label ?? "" }));
     show(byId("first-unknown"), false);
     if (!this.names) return this.#step("end");
     show(byId("first-naming"), true);
@@ -147,7 +147,7 @@ export class First {
     const now = this.#entry?.answer;
     const result = now && now !== before ? now.results[0] : await this.#ask("clock");
     const right = result.decision !== "rejected" && result.label === label;
-    say(byId("first-unsaid"), t(right ? "first.by-name" : "first.not-by-name", { label }));
+    say(byId("first-found"), t(right ? "first.by-name" : "first.not-by-name", { label }));
     show(byId("first-naming"), false);
     this.#step("end");
   }
@@ -202,13 +202,13 @@ function read() {
   }
 }
 
-/** What the service said of a thing that it should recognize. */
-function said({ decision, label, confidence }, right) {
+/** What the service answered for a thing that it should recognize. */
+function verdict({ decision, label, confidence }, right) {
   if (decision !== "accepted" || !right) return t("first.unsure");
   return t("first.recognized", { label, percent: Math.min(99, Math.round(100 * confidence)) });
 }
 
-async function pictures(id, thing, views) {
+async function images(id, thing, views) {
   const files = await Promise.all(views.map((view) => sample(thing, view)));
   byId(id).replaceChildren(...files.map((file) => {
     const image = make("img");

@@ -1,4 +1,4 @@
-// Pictures of sample things, drawn anew at each visit: nothing is loaded for them. Each view of a thing differs in
+// Images of sample things, drawn anew at each visit: nothing is loaded for them. Each view of a thing differs in
 // its angle, size, place, color, light and background, as photos do.
 
 const SIZE = 192;

@@ -59,7 +59,7 @@ export class Settings {
     if (busy) this.#timer = setTimeout(() => this.#again(), POLL_MS);
   }
 
-  /** Follows an engine that is being built, while somebody looks. */
+  /** Follows an engine that is being built, while the settings are open. */
   async #again() {
     const looks = byId("settings").open && !document.hidden;
     const answer = looks ? await version().catch(() => null) : null;

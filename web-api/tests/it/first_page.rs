@@ -42,13 +42,13 @@ fn go_through(stage: &Stage) {
     teach_samples(stage);
     assert_eq!(stage.service.known(), [("apple".to_owned(), 3), ("mug".to_owned(), 3)]);
     browser.click("#first-look");
-    browser.wait_for_text("#first-said", "It is recognized: “apple”");
+    browser.wait_for_text("#first-answer", "It is recognized: “apple”");
     browser.wait_for_text("#verdict", "apple");
     browser.click("#first-unknown");
-    browser.wait_for_text("#first-unsaid", UNKNOWN);
+    browser.wait_for_text("#first-found", UNKNOWN);
     browser.wait_for_text("#verdict", UNKNOWN);
     browser.click("#first-name");
-    browser.wait_for_text("#first-unsaid", "recognized as “clock”, from its name only");
+    browser.wait_for_text("#first-found", "recognized as “clock”, from its name only");
     browser.wait_for_text("#verdict", "clock");
     browser.wait("the end", || browser.focused() == "first-remove");
 }
@@ -140,10 +140,10 @@ fn steps_that_were_begun_go_on_after_a_reload() {
     let now = "return document.querySelector('[aria-current=step]').dataset.first";
     browser.wait("the second step", || browser.run(now) == "look");
     browser.click("#first-look");
-    browser.wait("an answer", || !browser.text("#first-said").is_empty());
+    browser.wait("an answer", || !browser.text("#first-answer").is_empty());
     // This bundle has no names and rejects nothing: the page says what it does.
     browser.click("#first-unknown");
-    browser.wait_for_text("#first-unsaid", "it names the class that is closest");
+    browser.wait_for_text("#first-found", "it names the class that is closest");
     browser.wait("the end", || browser.is_shown("#first-end"));
     assert!(!browser.is_shown("#first-naming"));
 }
