@@ -61,8 +61,8 @@ export class Settings {
 
   /** Follows an engine that is being built, while the settings are open. */
   async #again() {
-    const looks = byId("settings").open && !document.hidden;
-    const answer = looks ? await version().catch(() => null) : null;
+    const isOpen = byId("settings").open && !document.hidden;
+    const answer = isOpen ? await version().catch(() => null) : null;
     if (answer) this.#engine(answer.engine);
     else this.#timer = setTimeout(() => this.#again(), POLL_MS);
   }

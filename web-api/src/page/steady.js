@@ -1,6 +1,6 @@
 // A verdict that does not flicker: another one is shown when two answers agree on it.
 
-const PATIENCE = 4; // answers that all differ are shown after this many
+const MOST_HELD = 4; // answers that all differ are shown after this many
 
 export class Steady {
   #shown = null;
@@ -9,7 +9,7 @@ export class Steady {
 
   /** Whether an answer with this verdict, as text, is shown; the one that is shown stays otherwise. */
   shows(verdict) {
-    const agrees = this.#shown === null || verdict === this.#shown || verdict === this.#next || ++this.#held >= PATIENCE;
+    const agrees = this.#shown === null || verdict === this.#shown || verdict === this.#next || ++this.#held >= MOST_HELD;
     this.#next = verdict;
     if (!agrees) return false;
     this.#shown = verdict;

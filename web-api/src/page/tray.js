@@ -47,11 +47,11 @@ export class Tray {
   }
 
   #item(image, n) {
-    const picture = make("img");
-    picture.src = image.url;
-    picture.alt = "";
+    const thumb = make("img");
+    thumb.src = image.url;
+    thumb.alt = "";
     const flaw = image.flaw ? t(`teach.flaw.${image.flaw}`) : "";
-    const element = make("button", "", picture, ...(flaw ? [make("span", "", flaw)] : []));
+    const element = make("button", "", thumb, ...(flaw ? [make("span", "", flaw)] : []));
     element.type = "button";
     element.setAttribute("aria-label", [t("teach.image", { n }), flaw].filter(Boolean).join(": "));
     element.setAttribute("aria-pressed", String(image.taken));

@@ -80,6 +80,7 @@ fn a_file_of_a_gallery_is_imported_wherever_it_is_dropped() {
     browser.click("#confirm-yes");
     browser.wait_for_text("#done-text", "Imported 1 example with 1 image.");
     stage.wait_for_labels(&["mug"]);
+    browser.wait("the undo", || browser.is_shown("#done-button"));
     browser.click("#done-button");
     stage.wait_for_labels(&[]);
     assert_eq!(browser.complaints(), [""; 0]);

@@ -287,7 +287,7 @@ fn a_taken_name_is_refused_in_its_row() {
     stage.act("mug", "rename");
     stage.browser.press("cup");
     stage.browser.press(ENTER);
-    stage.browser.wait_for_text(".class .error", "exists already");
+    stage.browser.wait_for_text(".class .rename .error", "exists already");
 }
 
 #[test]

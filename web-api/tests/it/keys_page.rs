@@ -187,7 +187,7 @@ fn a_key_to_one_gallery_shows_that_gallery() {
     enter(&browser, &limited);
     browser.wait_for_text("#classes-empty", "No classes yet");
     let shown = "const list = document.querySelector('#gallery'); return [list.value, list.length]";
-    assert_eq!(browser.run(shown), json!(["line", 1]));
+    browser.wait("the gallery of the key", || browser.run(shown) == json!(["line", 1]));
     assert_eq!(browser.text("#gallery-error"), "");
 }
 

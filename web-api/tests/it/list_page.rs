@@ -39,7 +39,7 @@ impl Stage {
         self.wait_for_images(3);
     }
 
-    /// Waits until so many images of the open row are loaded.
+    /// Waits until `n` images of the open row are loaded.
     fn wait_for_images(&self, n: usize) {
         let loaded = "return [...document.querySelectorAll('.thumb img')] \
             .filter((e) => e.complete && e.naturalWidth > 0).length";
@@ -81,7 +81,7 @@ fn each_row_shows_images_and_whether_they_are_enough() {
         let loaded = "return [...document.querySelectorAll('.strip img')] \
             .filter((e) => e.naturalWidth > 0).length";
         browser.wait("the images of the rows", || browser.run(loaded) == 6);
-        let words = "return [...document.querySelectorAll('.class-count')].map((e) => e.innerText)";
+        let words = "return [...document.querySelectorAll('#classes .class-count')].map((e) => e.innerText)";
         let expected = ["1 image · add 4 more", "2 images · add 3 more", "3 images · add 2 more"];
         assert_eq!(browser.run(words), json!(expected));
         assert_eq!(

@@ -27,7 +27,7 @@ fn images_are_recomputed_used_and_taken_back() {
     let browser = &stage.browser;
     stage.wait_for_labels(&["columns", "stripes"]);
     browser.wait_for_text("#reembed-words", "6 images can be recomputed, all of them from small");
-    for refused in ["#look-files", "#teach-files", "#camera-toggle", ".class input"] {
+    for refused in ["#look-files", "#teach-files", "#camera-toggle", "#none-files"] {
         browser.wait(refused, || is_disabled(&stage, refused));
     }
     assert!(browser.is_shown("[data-locked]"), "the reason");

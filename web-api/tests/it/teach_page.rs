@@ -117,10 +117,11 @@ fn a_series_is_taken_and_chosen_by_keyboard() {
     let browser = &stage.browser;
     stage.start_camera();
     browser.run("document.activeElement.blur()");
+    let place = browser.run("return scrollY");
     browser.hold_key(" ", 1500);
     let first = stage.chosen();
     assert!(!first.is_empty());
-    assert_eq!(browser.run("return scrollY"), 0, "the space bar does not scroll");
+    assert_eq!(browser.run("return scrollY"), place, "the space bar does not scroll");
     browser.tab_to("Image 1");
     browser.press(" ");
     assert!(!stage.chosen()[0]);
