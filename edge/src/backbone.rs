@@ -14,15 +14,27 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::time::Instant;
+
 use models::bundle::{Bundle, Manifest, Precision, SelfTest, Variant, self_test};
 use models::graph::Shape;
 use ndarray::{Array2, ArrayView4, Axis, Ix2};
 
 use crate::decoder::DecodeError;
 use crate::engine::{
-    Engine, EngineChoice, EngineError, EngineOptions, Model, PrecisionChoice, Provider, Rejection,
-    SelectError, start_verified,
+    Engine, EngineChoice, EngineError, EngineKind, EngineOptions, Model, PrecisionChoice, Provider,
+    Rejection, SelectError, start_verified,
 };
+
+/// Runs of [`time_an_image`] before the first that counts.
+pub const WARM_UP_RUNS: usize = 5;
+
+/// Runs of [`time_an_image`] that count.
+pub const TIMED_RUNS: usize = 20;
+
+/// How much farther from fp32 than the bundle's own file an engine may be; see
+/// [`verify_against_fp32`].
+pub const COSINE_MARGIN: f32 = 0.01;
 
 /// Why an image has no embedding.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +46,9 @@ pub enum EmbedError {
     /// The engine failed.
     #[error("the engine failed: {0}")]
     Engine(#[from] EngineError),
+    /// The engine of a request failed after its first images, and the one before took over.
+    #[error("the engine failed and another one took over; begin the request anew")]
+    Replaced,
     /// The output of the network is not an embedding.
     #[error("the network's output should be {expected}, got {got}")]
     Output {
@@ -120,7 +135,8 @@ fn variants(bundle: &Bundle, provider: Provider, choice: PrecisionChoice) -> Vec
 }
 
 /// The first engine of `choice` that runs the backbone, and the first precision that it runs.
-/// Each refusal is added to `rejected`.
+/// With [`EngineChoice::Auto`] and [`EngineChoice::OnnxRuntime`] these are engines that start at
+/// once; `first` is tried before them. Each refusal is added to `rejected`.
 ///
 /// # Errors
 /// [`SelectError`] with every refusal.
@@ -128,19 +144,39 @@ pub fn start_first(
     bundle: &Bundle,
     choice: EngineChoice,
     options: &EngineOptions,
+    first: Option<EngineKind>,
 ) -> Result<Started, SelectError> {
     let mut rejected = Vec::new();
-    for provider in choice.providers() {
+    let mut kinds: Vec<EngineKind> = first.into_iter().collect();
+    for provider in choice.providers_at_once() {
         let files = files(bundle, provider, options.precision);
-        let files = files.map_err(|rejection| rejected.push(rejection));
-        for file in files.unwrap_or_default() {
-            match start(bundle, file, provider, options) {
-                Ok(engine) => return Ok(Started { engine, precision: file.precision, rejected }),
-                Err(rejection) => rejected.push(rejection),
+        let files = files.map_err(|rejection| rejected.push(rejection)).unwrap_or_default();
+        let known = files.iter().map(|file| EngineKind { provider, precision: file.precision });
+        kinds.extend(known.filter(|kind| Some(*kind) != first));
+    }
+    for kind in kinds {
+        match start_kind(bundle, kind, options) {
+            Ok(engine) => {
+                return Ok(Started { engine, precision: kind.precision, rejected });
             }
+            Err(rejection) => rejected.push(rejection),
         }
     }
     Err(SelectError { rejected })
+}
+
+/// Starts the file of one precision on one provider, as [`start`].
+///
+/// # Errors
+/// [`Rejection`], also if the bundle has no such file.
+pub fn start_kind(
+    bundle: &Bundle,
+    EngineKind { provider, precision }: EngineKind,
+    options: &EngineOptions,
+) -> Result<Box<dyn Engine>, Rejection> {
+    let files = files(bundle, provider, PrecisionChoice::Only(precision))?;
+    let file = files.first().expect("invariant: at least one");
+    start(bundle, *file, provider, options)
 }
 
 /// A backbone on an engine that has passed the self-test of its file.
@@ -244,4 +280,54 @@ fn run_once(
 
 fn wrong_output(expected: [usize; 2], got: &str) -> EmbedError {
     EmbedError::Output { expected: format!("{expected:?}, finite"), got: got.to_owned() }
+}
+
+/// Times the backbone on the input of the self-test, as an image is embedded: the median of
+/// [`TIMED_RUNS`] runs after [`WARM_UP_RUNS`], in milliseconds.
+///
+/// # Errors
+/// [`EmbedError`].
+pub fn time_an_image(engine: &mut dyn Engine, manifest: &Manifest) -> Result<f64, EmbedError> {
+    let input = self_test::input(manifest.self_test.seed, manifest.preprocess.size);
+    let mut times = Vec::with_capacity(TIMED_RUNS);
+    for run in 0..WARM_UP_RUNS + TIMED_RUNS {
+        let start = Instant::now();
+        embed_batch(engine, manifest, input.view())?;
+        if run >= WARM_UP_RUNS {
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[TIMED_RUNS / 2])
+}
+
+/// Refuses an engine whose embedding of the bundle's self-test is farther from that in fp32 than
+/// the bundle's own file of this precision by [`COSINE_MARGIN`].
+///
+/// # Errors
+/// The reason in one line.
+pub fn verify_against_fp32(
+    engine: &mut dyn Engine,
+    manifest: &Manifest,
+    precision: Precision,
+) -> Result<(), String> {
+    let exact = &manifest.self_test;
+    let input = self_test::input(exact.seed, manifest.preprocess.size);
+    let got = run_once(engine, manifest, input.view()).map_err(|e| e.to_string())?;
+    let variants = manifest.backbone.variants.iter();
+    let own = variants.map(|variant| (variant.precision, &variant.self_test));
+    let own = own.filter(|(of, test)| *of == precision && test.seed == exact.seed);
+    let known = own.map(|(_, test)| cosine(&test.embedding, &exact.embedding)).next();
+    let least = known.unwrap_or(1.0) - COSINE_MARGIN;
+    let found = cosine(&got.row(0).to_vec(), &exact.embedding);
+    // Not a number is no likeness either.
+    if found >= least {
+        return Ok(());
+    }
+    Err(format!("its embedding has a cosine of {found:.4} to that in fp32, expected {least:.4}"))
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }

@@ -24,15 +24,18 @@
 
 mod disk;
 mod files;
+mod gpu;
 mod hardware;
 mod jetpack;
 mod l4t;
 mod libraries;
+mod machine;
 mod next_step;
 mod packages;
 mod power;
 
 pub use disk::{LEAST_FREE_BYTES, free_bytes};
+pub use gpu::Gpu;
 pub use hardware::{Clocks, Memory, Temperature};
 pub use jetpack::{RELEASES, Release};
 pub use l4t::L4t;
@@ -40,6 +43,12 @@ pub use next_step::{NextStep, next_step};
 pub use power::PowerMode;
 
 use std::path::Path;
+
+/// The bytes of memory that programs can still take on this machine; `None` if it is not stated.
+#[must_use]
+pub fn available_memory() -> Option<u64> {
+    hardware::memory(Path::new("/")).map(|memory| memory.available)
+}
 
 /// What is known of a machine.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -50,6 +59,8 @@ pub struct Board {
     pub jetpack: Option<String>,
     /// The release of Jetson Linux.
     pub l4t: Option<L4t>,
+    /// The GPU of NVIDIA.
+    pub gpu: Option<Gpu>,
     /// The version of the CUDA toolkit, the newest if there are several.
     pub cuda: Option<String>,
     /// The version of cuDNN.
@@ -80,6 +91,7 @@ impl Board {
             model: hardware::model(root),
             jetpack,
             l4t,
+            gpu: gpu::read(root),
             cuda: libraries::cuda(root),
             cudnn: libraries::cudnn(root),
             tensorrt: libraries::tensorrt(root),

@@ -23,11 +23,14 @@ use std::path::{Path, PathBuf};
 use models::bundle::{Bundle, BundleLimits};
 use models::image::ImageLimits;
 
+use crate::board::available_memory;
 use crate::embedder::Embedder;
-use crate::engine::{EngineChoice, EngineOptions, PrecisionChoice};
+use crate::engine::cache::EngineCache;
+use crate::engine::{EngineChoice, EngineFiles, EngineOptions, GpuOptions, PrecisionChoice};
 use crate::gallery::{Galleries, Gallery, GalleryError};
 use crate::locate::{self, Environment, LibraryError, NotFound};
 use crate::recognizer::{Recognizer, RecognizerError};
+use crate::slot::{Builder, Tuning};
 
 mod threads;
 
@@ -47,6 +50,12 @@ pub struct DeviceSettings {
     pub threads: Option<Threads>,
     /// The library of ONNX Runtime; default: see [`locate::onnxruntime`].
     pub onnxruntime: Option<PathBuf>,
+    /// Images of one run for which TensorRT chooses its kernels; default: 1.
+    pub batch: Option<usize>,
+    /// The core of a Jetson's accelerator that TensorRT uses; default: the GPU.
+    pub dla_core: Option<u32>,
+    /// The folder of built engines; default: [`Environment::engine_cache`].
+    pub engine_cache: Option<PathBuf>,
     /// The folder of the gallery; default: `handful/store` in the user's data folder.
     pub store: Option<PathBuf>,
     /// Most pixels of one image; default: those of [`ImageLimits`].
@@ -132,15 +141,51 @@ impl Device {
             onnxruntime: locate::onnxruntime_for(self.engine(), wanted, &self.environment)?,
             threads: self.settings.threads.map(Threads::get),
             precision: self.settings.precision.unwrap_or_default(),
+            gpu: self.gpu_options(),
         })
     }
 
-    /// Starts the backbone of a bundle.
+    /// How TensorRT and CUDA are used, with the memory that is free now.
+    #[must_use]
+    pub fn gpu_options(&self) -> GpuOptions {
+        GpuOptions {
+            batch: self.settings.batch,
+            dla_core: self.settings.dla_core,
+            free_memory: available_memory(),
+            files: EngineFiles::Nowhere,
+        }
+    }
+
+    /// The engines that were built; `None` if no folder is named and there is no cache or home
+    /// folder.
+    #[must_use]
+    pub fn engine_cache(&self) -> Option<EngineCache> {
+        let named = self.settings.engine_cache.clone();
+        named.or_else(|| self.environment.engine_cache()).map(EngineCache::new)
+    }
+
+    /// How engines are tried in the background: by this program, which has to pass
+    /// [`slot::SUBCOMMAND`](crate::slot::SUBCOMMAND) on. `None` if the system does not say which
+    /// program this is.
+    #[must_use]
+    pub fn tuning(&self) -> Option<Tuning> {
+        let builder = match &self.environment.engine_builder {
+            Some(program) => Builder::of(program.clone()),
+            None => Builder::this_program().ok()?,
+        };
+        Some(Tuning::new(builder, self.engine_cache()))
+    }
+
+    /// Starts the backbone of a bundle on the fastest engine that is known.
     ///
     /// # Errors
     /// [`RecognizerError::NotFound`] or [`RecognizerError::Select`].
     pub fn embedder(&self, bundle: &Bundle) -> Result<Embedder, RecognizerError> {
-        let embedder = Embedder::open(bundle, self.engine(), &self.engine_options()?)?;
+        let options = self.engine_options()?;
+        let embedder = match self.tuning() {
+            Some(tuning) => Embedder::open_tuned(bundle, self.engine(), &options, &tuning.known())?,
+            None => Embedder::open(bundle, self.engine(), &options)?,
+        };
         Ok(embedder.with_limits(self.image_limits()))
     }
 
@@ -221,6 +266,10 @@ impl Device {
         let bundle = self.bundle(None)?;
         let gallery = self.gallery(&bundle.manifest.space_id, access)?;
         let recognizer = Recognizer::new(bundle, self.engine(), self.engine_options()?, gallery);
+        let recognizer = match self.tuning() {
+            Some(tuning) => recognizer.with_tuning(tuning.known()),
+            None => recognizer,
+        };
         Ok(recognizer.with_image_limits(self.image_limits()).with_gallery_name(&self.gallery))
     }
 }

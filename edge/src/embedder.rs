@@ -27,16 +27,20 @@ use sha2::{Digest, Sha256};
 
 use crate::backbone::{Started, embed_batch, start_first};
 use crate::decoder::{DecodedImage, ImageDecoder, Timing};
-use crate::engine::{EngineChoice, EngineError, EngineOptions, Provider, Rejection, SelectError};
+use crate::engine::{
+    EngineChoice, EngineError, EngineKind, EngineOptions, Provider, Rejection, SelectError,
+};
 use crate::gallery::ImageKey;
 use crate::quality::Finding;
+use crate::slot::{EngineLease, EngineWatch, Running, Slot, Tuning, remembered_first, tune};
 
 pub use crate::backbone::EmbedError;
 
 /// The backbone of a bundle on an engine that has passed the self-test of the bundle.
 pub struct Embedder {
     manifest: Manifest,
-    backbone: Started,
+    slot: Slot,
+    rejected: Vec<Rejection>,
     decoder: ImageDecoder,
 }
 
@@ -45,6 +49,8 @@ pub struct Embedder {
 pub struct Embedded {
     /// The raw output of the backbone, `[s]`.
     pub embedding: Vec<f32>,
+    /// The engine that computed it.
+    pub engine: EngineKind,
     /// SHA-256 of the bytes of the file.
     pub sha256: [u8; 32],
     /// The part of the image that it shows; `None` for all of it.
@@ -88,9 +94,34 @@ impl Embedder {
         choice: EngineChoice,
         options: &EngineOptions,
     ) -> Result<Self, SelectError> {
-        let backbone = start_first(bundle, choice, options)?;
+        Ok(Self::of(bundle, start_first(bundle, choice, options, None)?))
+    }
+
+    /// The same, and an engine that was found to be faster before is the first that is tried. The
+    /// engines that `choice` leaves open are then tried in the background, and the fastest takes
+    /// over between two requests; see [`Embedder::watch`].
+    ///
+    /// # Errors
+    /// [`SelectError`] with the reason of every engine.
+    pub fn open_tuned(
+        bundle: &Bundle,
+        choice: EngineChoice,
+        options: &EngineOptions,
+        tuning: &Tuning,
+    ) -> Result<Self, SelectError> {
+        let first = remembered_first(bundle, choice, options, tuning);
+        let opened = Self::of(bundle, start_first(bundle, choice, options, first)?);
+        let slot = tune(opened.slot, bundle, choice, options, tuning);
+        Ok(Self { slot, ..opened })
+    }
+
+    /// On an engine that was started for the bundle.
+    #[must_use]
+    pub fn of(bundle: &Bundle, Started { engine, precision, rejected }: Started) -> Self {
+        let kind = EngineKind { provider: engine.provider(), precision };
+        let slot = Slot::new(Running { engine, kind, ms: None });
         let decoder = ImageDecoder::new(&bundle.manifest);
-        Ok(Self { manifest: bundle.manifest.clone(), backbone, decoder })
+        Self { manifest: bundle.manifest.clone(), slot, rejected, decoder }
     }
 
     /// The same with other limits for images.
@@ -126,12 +157,25 @@ impl Embedder {
     /// # Errors
     /// [`EmbedError::Engine`] or [`EmbedError::Output`].
     pub fn embed_decoded(&mut self, image: DecodedImage) -> Result<Embedded, EmbedError> {
+        self.embed_leased(&mut EngineLease::default(), image)
+    }
+
+    /// The same on the engine of a request, for a request of several images.
+    ///
+    /// # Errors
+    /// Those of [`Embedder::embed_decoded`]; [`EmbedError::Replaced`] as for [`Slot::run`].
+    pub fn embed_leased(
+        &mut self,
+        lease: &mut EngineLease,
+        image: DecodedImage,
+    ) -> Result<Embedded, EmbedError> {
         // Timed on its own: the image may have waited for the engine since it was decoded.
         let DecodedImage { input, sha256, crop, kept, warnings, quality, mut timing } = image;
         let start = Instant::now();
-        let embedding = self.run(input.view().insert_axis(Axis(0)))?.into_iter().collect();
+        let embedding = self.run(lease, input.view().insert_axis(Axis(0)))?.into_iter().collect();
         timing.embed = start.elapsed();
-        Ok(Embedded { embedding, sha256, crop, kept, warnings, quality, timing })
+        let engine = lease.kind().expect("invariant: it has just run");
+        Ok(Embedded { embedding, engine, sha256, crop, kept, warnings, quality, timing })
     }
 
     /// Embeds inputs `[3, h, w]` that [`ImageDecoder`] made: `[images, s]`, in batches of at most
@@ -140,10 +184,21 @@ impl Embedder {
     /// # Errors
     /// [`EmbedError::Engine`] or [`EmbedError::Output`].
     pub fn embed_images(&mut self, images: &[Array3<f32>]) -> Result<Array2<f32>, EmbedError> {
+        loop {
+            // Each turn begins with one engine less.
+            match self.embed_on_one(images) {
+                Err(EmbedError::Replaced) => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn embed_on_one(&mut self, images: &[Array3<f32>]) -> Result<Array2<f32>, EmbedError> {
+        let mut lease = EngineLease::default();
         let mut rows = Array2::zeros((0, self.manifest.backbone.embedding_size));
         // A manifest that was read has 1 or more. Its fields are public, and `chunks` panics at 0.
         for batch in images.chunks(self.manifest.backbone.max_batch.max(1)) {
-            rows.append(Axis(0), self.embed_chunk(batch)?.view())
+            rows.append(Axis(0), self.embed_chunk(&mut lease, batch)?.view())
                 .expect("invariant: a backbone's embeddings have embedding_size columns");
         }
         Ok(rows)
@@ -157,20 +212,40 @@ impl Embedder {
     /// [`EmbedError::Engine`], also for another number of values; [`EmbedError::Output`] if the
     /// embedding is not finite, as for values that are far from those of an image.
     pub fn embed_input(&mut self, input: &[f32]) -> Result<Vec<f32>, EmbedError> {
+        self.embed_input_leased(&mut EngineLease::default(), input)
+    }
+
+    /// The same on the engine of a request, for a request of several inputs.
+    ///
+    /// # Errors
+    /// Those of [`Embedder::embed_input`]; [`EmbedError::Replaced`] as for [`Slot::run`].
+    pub fn embed_input_leased(
+        &mut self,
+        lease: &mut EngineLease,
+        input: &[f32],
+    ) -> Result<Vec<f32>, EmbedError> {
         let size = self.manifest.preprocess.size;
         let batch = ArrayView4::from_shape((1, 3, size, size), input)
             .map_err(|_| wrong_length(size, input.len()))?;
-        Ok(self.run(batch)?.into_iter().collect())
+        Ok(self.run(lease, batch)?.into_iter().collect())
     }
 
-    fn embed_chunk(&mut self, images: &[Array3<f32>]) -> Result<Array2<f32>, EmbedError> {
+    fn embed_chunk(
+        &mut self,
+        lease: &mut EngineLease,
+        images: &[Array3<f32>],
+    ) -> Result<Array2<f32>, EmbedError> {
         let views: Vec<_> = images.iter().map(|image| image.view()).collect();
         let batch = stack(Axis(0), &views).map_err(|_| shapes_differ(images))?;
-        self.run(batch.view())
+        self.run(lease, batch.view())
     }
 
-    fn run(&mut self, batch: ArrayView4<f32>) -> Result<Array2<f32>, EmbedError> {
-        embed_batch(self.backbone.engine.as_mut(), &self.manifest, batch)
+    fn run(
+        &mut self,
+        lease: &mut EngineLease,
+        batch: ArrayView4<f32>,
+    ) -> Result<Array2<f32>, EmbedError> {
+        self.slot.run(lease, |engine| embed_batch(engine, &self.manifest, batch))
     }
 
     /// Decodes images for this network; it can be cloned and used on other threads.
@@ -188,19 +263,25 @@ impl Embedder {
     /// The engine in use.
     #[must_use]
     pub fn provider(&self) -> Provider {
-        self.backbone.engine.provider()
+        self.slot.kind().provider
     }
 
     /// The arithmetic in use.
     #[must_use]
     pub fn precision(&self) -> Precision {
-        self.backbone.precision
+        self.slot.kind().precision
     }
 
-    /// The engines that were tried before it, with the reason of each refusal.
+    /// Shows the engine in use and the candidates to replace it, also to other threads.
+    #[must_use]
+    pub fn watch(&self) -> &EngineWatch {
+        self.slot.watch()
+    }
+
+    /// The engines that were tried before the first one, with the reason of each refusal.
     #[must_use]
     pub fn rejected(&self) -> &[Rejection] {
-        &self.backbone.rejected
+        &self.rejected
     }
 }
 

@@ -11,16 +11,24 @@
 //! assert_eq!(EngineChoice::Auto.providers().first(), Some(&Provider::TensorRt));
 //! ```
 
+pub mod cache;
 mod choice;
+mod cuda;
 mod error;
+mod gpu;
 mod model;
 mod onnxruntime;
 mod selection;
 mod signature;
+mod state;
+mod tensorrt;
 mod tract;
 
 pub use choice::{EngineChoice, PrecisionChoice, Provider, UnknownEngine, UnknownPrecision};
 pub use error::EngineError;
-pub use model::{Engine, EngineOptions, Model};
-pub use onnxruntime::{built_providers, library_version, load_library};
+pub use gpu::{ProviderOptions, built_options, provider_options};
+pub use model::{CONTEXT_FILE, Engine, EngineFiles, EngineOptions, GpuOptions, Model};
+pub use onnxruntime::{built_providers, check_provider, library_version, load_library};
+pub(crate) use selection::one_line;
 pub use selection::{Rejection, SelectError, Selected, select, start_verified};
+pub use state::{Candidate, CandidateState, EngineKind, EngineStates, Serving, Stage};

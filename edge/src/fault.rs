@@ -7,9 +7,11 @@ use models::fault::{Blame, Fault};
 
 use crate::attention::AttentionError;
 use crate::backbone::EmbedError;
+use crate::built::BuildError;
 use crate::decision::DecisionFileError;
 use crate::decoder::DecodeError;
 use crate::device::ThreadsError;
+use crate::engine::cache::CacheError;
 use crate::engine::{EngineError, Rejection, SelectError, UnknownEngine, UnknownPrecision};
 use crate::evaluate::EvaluateError;
 use crate::gallery::{
@@ -46,6 +48,18 @@ impl Fault for Rejection {
 impl Fault for LibraryError {
     fn blame(&self) -> Blame {
         Blame::Input
+    }
+}
+
+impl Fault for BuildError {
+    fn blame(&self) -> Blame {
+        Blame::Machine
+    }
+}
+
+impl Fault for CacheError {
+    fn blame(&self) -> Blame {
+        Blame::Machine
     }
 }
 
@@ -86,7 +100,7 @@ impl Fault for EmbedError {
     fn blame(&self) -> Blame {
         match self {
             Self::Decode(error) => error.blame(),
-            Self::Engine(_) | Self::Output { .. } => Blame::Machine,
+            Self::Engine(_) | Self::Replaced | Self::Output { .. } => Blame::Machine,
         }
     }
 }

@@ -11,6 +11,7 @@
 pub mod attention;
 pub mod backbone;
 pub mod board;
+pub mod built;
 pub mod classifier;
 pub mod decision;
 pub mod decoder;
@@ -27,5 +28,6 @@ pub mod locate;
 pub mod quality;
 pub mod recognizer;
 mod similarity;
+pub mod slot;
 
 pub use recognizer::Recognizer;

@@ -40,6 +40,13 @@ pub struct Environment {
     pub executable_dir: Option<PathBuf>,
     /// The user's data folder: `$XDG_DATA_HOME`, else `~/.local/share`.
     pub data_home: Option<PathBuf>,
+    /// The folder that the service manager made for the cache of this service:
+    /// `$CACHE_DIRECTORY`.
+    pub service_cache: Option<PathBuf>,
+    /// The user's cache folder: `$XDG_CACHE_HOME`, else `~/.cache`.
+    pub cache_home: Option<PathBuf>,
+    /// The program that builds engines in place of this one, for tests.
+    pub engine_builder: Option<PathBuf>,
     /// The source workspace, when cargo runs the program or has built it there.
     pub workspace: Option<PathBuf>,
     /// `$ORT_DYLIB_PATH`: the library of ONNX Runtime that the user names.
@@ -53,12 +60,16 @@ impl Environment {
         let package = absolute("CARGO_MANIFEST_DIR");
         let home = absolute("HOME");
         let local = home.as_ref().map(|home| home.join(".local/share"));
+        let cache = home.as_ref().map(|home| home.join(".cache"));
         let executable = env::current_exe().ok();
         let cargo = package.as_deref().and_then(workspace_of);
         Self {
             workspace: cargo.or_else(|| workspace_of_build(executable.as_deref()?)),
             executable_dir: executable.and_then(|exe| Some(exe.parent()?.to_owned())),
+            service_cache: absolute("CACHE_DIRECTORY").map(|list| first(&list)),
+            cache_home: absolute("XDG_CACHE_HOME").or(cache),
             data_home: absolute("XDG_DATA_HOME").or(local),
+            engine_builder: absolute("HANDFUL_TEST_ENGINE_BUILDER"),
             home,
             ort_dylib_path: variable("ORT_DYLIB_PATH"),
         }
@@ -81,6 +92,14 @@ impl Environment {
     pub fn default_store(&self) -> Option<PathBuf> {
         self.data_home.as_ref().map(|home| home.join("handful/store"))
     }
+
+    /// The folder of built engines when none is named: that of the service manager, else
+    /// `handful/engines` in the user's cache folder; `None` without either.
+    #[must_use]
+    pub fn engine_cache(&self) -> Option<PathBuf> {
+        let service = self.service_cache.as_ref().map(|folder| folder.join("engines"));
+        service.or_else(|| Some(self.cache_home.as_ref()?.join("handful/engines")))
+    }
 }
 
 /// The path in an environment variable, if it is set.
@@ -93,6 +112,12 @@ fn variable(name: &str) -> Option<PathBuf> {
 fn absolute(name: &str) -> Option<PathBuf> {
     // The same specification: a relative path is ignored.
     variable(name).filter(|path| path.is_absolute())
+}
+
+/// The first folder of a list with colons: systemd names all that a unit asks for in one variable.
+fn first(list: &Path) -> PathBuf {
+    let text = list.to_str().unwrap_or_default();
+    text.split(':').next().map_or_else(|| list.to_owned(), PathBuf::from)
 }
 
 /// The workspace of a package: the nearest folder above it with a `Cargo.lock`.
@@ -294,6 +319,9 @@ mod tests {
             home: Some(root.join("home")),
             executable_dir: Some(root.join("exe")),
             data_home: Some(root.join("data")),
+            service_cache: None,
+            cache_home: Some(root.join("cache")),
+            engine_builder: None,
             workspace: Some(root.join("workspace")),
             ort_dylib_path: None,
         }
@@ -311,6 +339,16 @@ mod tests {
             touch(&dir.join("manifest.json"));
             assert_eq!(bundle(None, &here), Ok(dir));
         }
+    }
+
+    #[test]
+    fn engines_are_cached_where_the_service_manager_says() {
+        let root = Path::new("/x");
+        let mut here = environment(root);
+        assert_eq!(here.engine_cache(), Some(root.join("cache/handful/engines")));
+        here.service_cache = Some(first(Path::new("/var/cache/handful:/var/cache/other")));
+        assert_eq!(here.engine_cache(), Some("/var/cache/handful/engines".into()));
+        assert_eq!(Environment::default().engine_cache(), None);
     }
 
     #[test]

@@ -165,7 +165,7 @@ impl Recognizer {
         Ok(self.networks.start_backbone()?)
     }
 
-    /// The engine of the backbone; `None` before it has started.
+    /// The engine with which the backbone was started; `None` before it has started.
     #[must_use]
     pub fn engine(&self) -> Option<&EngineInfo> {
         self.networks.engine()
@@ -254,9 +254,9 @@ impl Recognizer {
     /// [`Recognizer::embed_to_enroll`] kept of the images is stored with them.
     ///
     /// # Errors
-    /// [`RecognizerError::Label`]; [`RecognizerError::Select`] if no engine can run the backbone;
-    /// [`RecognizerError::Gallery`] for an unknown id, for an unknown label if `create` is false,
-    /// if the gallery is of another space than the bundle, or if the store cannot be written.
+    /// [`RecognizerError::Label`]; [`RecognizerError::Gallery`] for an unknown id, for an unknown
+    /// label if `create` is false, if the gallery is of another space than the bundle, or if the
+    /// store cannot be written.
     pub fn enroll(
         &mut self,
         id_or_label: &str,
@@ -267,7 +267,7 @@ impl Recognizer {
         let label = self.label(id_or_label)?;
         // Compared with what was enrolled before.
         let quality = self.quality_in(&label, images)?;
-        let examples = self.new_examples(images)?;
+        let examples = self.new_examples(images);
         let enrolled = self.gallery.enroll(&label, examples, create)?;
         Ok(Enrolled {
             class: self.info(&enrolled.class),

@@ -9,6 +9,7 @@
 pub mod allocator;
 pub mod config;
 pub mod connections;
+pub mod engines;
 pub mod exposure;
 pub mod file_stamp;
 pub mod health;

@@ -16,6 +16,7 @@ use edge::device::Device;
 use edge::gallery::{Gallery, GalleryLimits};
 use edge::locate::Environment;
 use edge::recognizer::Availability;
+use edge::slot;
 use models::fault::{AnyFault, Fault, Message, exit_code};
 use models::image::ImageLimits;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -23,6 +24,7 @@ use terminal::note;
 use tracing::warn;
 use web_api::allocator;
 use web_api::config::{Config, ConfigError, Listen};
+use web_api::engines::Engines;
 use web_api::exposure::Exposure;
 use web_api::health;
 use web_api::http::listener::Listener;
@@ -46,6 +48,9 @@ fn main() -> ExitCode {
     let start = Instant::now();
     terminal::ignore_file_size_signal();
     terminal::ignore_decoder_panics();
+    if std::env::args_os().nth(1).is_some_and(|word| word == slot::SUBCOMMAND) {
+        return slot::build_as_child(&slot::StartsEngines);
+    }
     allocator::return_freed_memory();
     let config = match Config::resolve(std::env::args_os()) {
         Ok(config) => config,
@@ -100,12 +105,17 @@ fn run(mut config: Config, start: Instant) -> Result<(), AnyFault> {
     let galleries = recognizer.galleries()?;
     let report = report(&places, &version, &mut recognizer);
     let networks = Networks::of(&mut recognizer);
+    let engines = match recognizer.engine_watch() {
+        Some(watch) => Engines::follow(watch.clone())?,
+        None => Engines::default(),
+    };
     let (engine, engine_thread) = OwnerThread::start("engine", recognizer.take_embedder()?)?;
     let (gallery, gallery_thread) = OwnerThread::start("gallery", recognizer)?;
     // Before requests are served: without a key they would be those of an admin.
     exposure.set_up(&config)?;
     let state = AppState::new(config, version, decoder, engine, gallery, store, &galleries)?;
-    let state = Arc::new(state.with(networks, exposure.tls().is_some()));
+    let state = state.with(networks, exposure.tls().is_some()).with_engines(engines);
+    let state = Arc::new(state);
     if exposure.has_keys() {
         state.keys.require();
     }
@@ -214,6 +224,10 @@ fn open(config: &Config, device: &Device) -> Result<(Recognizer, Places), AnyFau
     };
     let none = Gallery::in_memory().with_limits(limits);
     let recognizer = Recognizer::new(bundle, device.engine(), options, none);
+    let recognizer = match device.tuning() {
+        Some(tuning) => recognizer.with_tuning(tuning),
+        None => recognizer,
+    };
     let recognizer = recognizer.with_galleries(galleries)?;
     let limits = ImageLimits {
         // An image may fill a whole body.

@@ -24,7 +24,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::keys::KeyRefusal;
 
 pub use format::Format;
-pub use gauges::{Gauges, ListedGallery, Usage};
+pub use gauges::{EngineGauges, Gauges, ListedGallery, Usage};
 use labels::{
     DecisionLabels, GalleryLabels, KeyLabels, MAX_GALLERIES, RefusalLabels, RouteLabels,
     StageLabels,

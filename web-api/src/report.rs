@@ -46,7 +46,7 @@ impl fmt::Display for Report<'_> {
 
 impl Report<'_> {
     fn write_engine(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let wire::Engine { provider, precision, rejected } = &self.version.engine;
+        let wire::Engine { provider, precision, rejected, .. } = &self.version.engine;
         write!(f, "  engine  {provider} in {precision}, passed the bundle's self-test")?;
         match &self.places.onnxruntime {
             // tract is part of the program and loads no library.

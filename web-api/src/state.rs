@@ -1,5 +1,6 @@
 //! What all requests share.
 
+mod engines;
 mod infer;
 pub mod inference;
 mod published;
@@ -16,10 +17,12 @@ use edge::decoder::ImageDecoder;
 use edge::embedder::{Embedded, Embedder};
 use edge::gallery::{GalleryEntry, KeepImages};
 use edge::recognizer::{Classification, ClassifyOptions, RecognizerError, Snapshot};
+use edge::slot::EngineLease;
 use models::label::folded;
 
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::engines::Engines;
 use crate::jobs::budget::{Budget, Lease};
 use crate::jobs::client::Caller;
 use crate::jobs::client::Writer;
@@ -43,7 +46,7 @@ const SMALL_PARTS: usize = 256;
 pub struct AppState {
     /// The resolved settings.
     pub config: Config,
-    /// The response of `GET /version`.
+    /// The response of `GET /version`, with the engine of the start.
     pub version: wire::Version,
     /// Decodes images.
     pub decode_queue: DecodeQueue,
@@ -75,6 +78,8 @@ pub struct AppState {
     pub has_tls: bool,
     /// The networks that clients run on tensors of their own.
     pub networks: Networks,
+    /// The states of the engines.
+    pub engines: Engines,
     /// What is known of the galleries without their thread.
     published: Arc<Published>,
 }
@@ -148,6 +153,7 @@ impl AppState {
             started: Instant::now(),
             has_tls: false,
             networks: Networks::default(),
+            engines: Engines::default(),
             published,
         })
     }
@@ -236,40 +242,61 @@ impl AppState {
         self.embed_all(caller, images, Some(keep)).await
     }
 
-    /// Each image is a job of its own: other calls are served between two images, and work for a
-    /// closed connection stops.
+    /// All images on one engine: if it fails after the first of them, all are embedded anew.
     async fn embed_all(
         &self,
         caller: Caller,
         images: &Arc<Uploads>,
         keep: Option<KeepImages>,
     ) -> Result<Embeddings, JobError> {
-        let n_images = images.files.len();
         // The limit is on images, not on requests.
-        let places = self.decode_queue.admit(caller.client, n_images)?;
-        let mut memory = self.buffers.lease(caller.client);
+        let places = self.decode_queue.admit(caller.client, images.files.len())?;
         let originals = (keep == Some(KeepImages::Original)).then(|| Arc::clone(images));
         // The files are in memory already: a copy now would stay there while the call waits.
         let keep = if originals.is_some() { Some(KeepImages::Off) } else { keep };
-        let mut all = Vec::with_capacity(n_images);
-        for index in 0..n_images {
+        loop {
+            match self.embed_on_one(caller, images, keep).await {
+                // Each engine is lost once.
+                Err(error) if error.is_replaced() => {}
+                Err(error) => return Err(error),
+                Ok((images, memory)) => {
+                    return Ok(Embeddings { images, originals, _memory: memory, _places: places });
+                }
+            }
+        }
+    }
+
+    /// Each image is a job of its own: other calls are served between two images, and work for a
+    /// closed connection stops. Returns the memory of what is kept too.
+    async fn embed_on_one(
+        &self,
+        caller: Caller,
+        images: &Arc<Uploads>,
+        keep: Option<KeepImages>,
+    ) -> Result<(Vec<Embedded>, Lease), JobError> {
+        let mut memory = self.buffers.lease(caller.client);
+        let mut all = Vec::with_capacity(images.files.len());
+        let mut engine = EngineLease::default();
+        for index in 0..images.files.len() {
             let decoded = self.decode_queue.decode(caller, images, index, keep).await?;
             let kept = decoded.image.kept.as_ref().map_or(0, Vec::len);
             if kept > 0 && !memory.grow(kept) {
                 return Err(JobError::NoMemory);
             }
+            let mut taken = engine.clone();
             let work = move |embedder: &mut Embedder| {
                 // All of it, so that a job that waits counts as one.
                 let Decoded { image, waits } = decoded;
-                let embedded = embedder.embed_decoded(image);
+                let embedded = embedder.embed_leased(&mut taken, image);
                 drop(waits);
-                embedded
+                embedded.map(|embedded| (embedded, taken))
             };
-            let embedded = self.engine.call(caller, work).await?.map_err(RecognizerError::from)?;
-            self.observe(&embedded);
-            all.push(embedded);
+            let done = self.engine.call(caller, work).await?.map_err(RecognizerError::from)?;
+            engine = done.1;
+            self.observe(&done.0);
+            all.push(done.0);
         }
-        Ok(Embeddings { images: all, originals, _memory: memory, _places: places })
+        Ok((all, memory))
     }
 
     /// Classifies a part of the images of a call, all of it in one job.
@@ -412,28 +439,10 @@ impl AppState {
         .await
     }
 
-    /// The name of a thread that has ended although the service runs.
-    #[must_use]
-    pub fn ended_thread(&self) -> Option<&'static str> {
-        let threads = [("engine", self.engine.is_alive()), ("gallery", self.gallery.is_alive())];
-        threads.into_iter().find_map(|(name, is_alive)| (!is_alive).then_some(name))
-    }
-
     fn observe(&self, embedded: &Embedded) {
         self.metrics.stage(Stage::Decode, embedded.timing.decode);
         self.metrics.stage(Stage::Preprocess, embedded.timing.preprocess);
         self.metrics.stage(Stage::Embed, embedded.timing.embed);
-    }
-
-    /// The model in use, as part of a response.
-    #[must_use]
-    pub fn model(&self) -> wire::Model {
-        let wire::Version { bundle, engine, .. } = &self.version;
-        wire::Model {
-            bundle: bundle.name.clone(),
-            precision: engine.precision.clone(),
-            provider: engine.provider.clone(),
-        }
     }
 }
 
@@ -444,6 +453,8 @@ mod tests {
 
     use axum::body::Bytes;
     use edge::decoder::Timing;
+    use edge::engine::{EngineKind, Provider};
+    use models::bundle::Precision;
 
     use super::*;
     use crate::jobs::uploads::Upload;
@@ -451,6 +462,7 @@ mod tests {
     fn embedded(kept: &[u8]) -> Embedded {
         Embedded {
             embedding: vec![1.0],
+            engine: EngineKind { provider: Provider::Tract, precision: Precision::Fp32 },
             sha256: [0; 32],
             crop: None,
             kept: Some(kept.to_vec()),

@@ -6,6 +6,7 @@ mod calibration;
 mod class;
 mod classify;
 mod doctor;
+mod engine;
 mod enroll;
 mod example;
 mod few;
@@ -39,6 +40,7 @@ pub use doctor::{
     Confusion, Doctor, DoctorClass, DoctorEvidence, DoctorTotals, DoctorVerdict, InTwoClasses,
     NearDuplicate, Suspect,
 };
+pub use engine::{EngineCandidate, EngineCandidateState, EngineStage, ReadyCandidate, ReadyEngine};
 pub use enroll::{Enrolled, EnrolledExample, QualityFinding};
 pub use example::{ChangedExamples, Example, ExampleBatch, ExampleMove, Examples, OneExample};
 pub use gallery::{

@@ -6,6 +6,7 @@ mod changed;
 pub(crate) mod classify;
 mod consent;
 pub(crate) mod doctor;
+pub(crate) mod engines;
 pub(crate) mod enroll;
 pub(crate) mod evaluate;
 mod exported;

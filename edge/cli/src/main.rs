@@ -11,15 +11,17 @@ mod global_options;
 mod peak;
 mod text;
 
+use std::env;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use edge::device::{Device, DeviceSettings};
 use edge::gallery::Galleries;
 use edge::locate::Environment;
+use edge::slot;
 use models::fault::{self, AnyFault};
 
-use commands::{bench, calibrate, classify, doctor, enroll, evaluate};
+use commands::{bench, calibrate, classify, doctor, engines, enroll, evaluate};
 use commands::{galleries, gallery, keys, senses, tls};
 use global_options::GlobalOptions;
 
@@ -35,6 +37,7 @@ Examples:
   handful gallery list                    list the enrolled classes
   handful gallery undo                    undo the last change
   handful galleries create \"line 2\"      add a gallery; --gallery \"line 2\" uses it
+  handful engines build                   build engines of TensorRT ahead
   handful keys add phone --role admin     make a key for the service
   handful tls self-signed                 make a certificate for the service
 
@@ -58,6 +61,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Doctor(doctor::Options),
+    Engines(engines::Options),
     Enroll(enroll::Options),
     Classify(classify::Options),
     Gallery(gallery::Options),
@@ -73,6 +77,9 @@ enum Command {
 fn main() -> ExitCode {
     terminal::ignore_file_size_signal();
     terminal::ignore_decoder_panics();
+    if env::args_os().nth(1).is_some_and(|word| word == slot::SUBCOMMAND) {
+        return slot::build_as_child(&slot::StartsEngines);
+    }
     let Cli { options, command } = match terminal::parse() {
         Ok(cli) => cli,
         Err(code) => return code,
@@ -93,6 +100,7 @@ fn run(command: Command, settings: &DeviceSettings, gallery: Option<&str>) -> Re
     let device = &device.with_gallery(gallery.unwrap_or(Galleries::DEFAULT));
     match command {
         Command::Doctor(options) => doctor::run(&options, device, settings),
+        Command::Engines(options) => engines::run(&options, device),
         Command::Enroll(options) => enroll::run(&options, device),
         Command::Classify(options) => classify::run(&options, device),
         Command::Gallery(options) => gallery::run(&options, gallery, device),

@@ -48,6 +48,24 @@ pub struct Device {
     #[config(layer_attr(arg(long, global = true, value_name = "N")))]
     pub threads: Option<Threads>,
 
+    /// Images of one run for which TensorRT chooses its kernels, up to the largest batch of the
+    /// bundle; other batches work too [default: 1]
+    #[config(env = "HANDFUL_BATCH")]
+    #[config(layer_attr(arg(long, global = true, value_name = "N")))]
+    pub batch: Option<usize>,
+
+    /// Core of the deep learning accelerator (DLA) of a Jetson that TensorRT uses for fp16 and int8
+    /// [default: the GPU]
+    #[config(env = "HANDFUL_DLA_CORE")]
+    #[config(layer_attr(arg(long, global = true, value_name = "N")))]
+    pub dla_core: Option<u32>,
+
+    /// Folder of the engines that TensorRT has built [default: handful/engines in the user's cache
+    /// folder, or engines in that of the system service]
+    #[config(env = "HANDFUL_ENGINE_CACHE")]
+    #[config(layer_attr(arg(long, global = true, value_name = "DIR")))]
+    pub engine_cache: Option<PathBuf>,
+
     /// Pixels of one image; a JPEG of up to 16 times as many is decoded at reduced size
     // With 12 bytes per pixel: 0.48 GB at most.
     #[config(env = "HANDFUL_MAX_PIXELS", default = 40_000_000)]
@@ -59,10 +77,14 @@ impl Device {
     /// The same for the library.
     ///
     /// # Errors
-    /// [`SettingsError::Contradiction`] if no image would be read.
+    /// [`SettingsError::Contradiction`] if no image would be read, or a batch has none.
     pub fn checked(self) -> Result<DeviceSettings, SettingsError> {
         if self.max_pixels == 0 {
             let reason = "--max-pixels 0: expected 1 or more".to_owned();
+            return Err(SettingsError::Contradiction(reason));
+        }
+        if self.batch == Some(0) {
+            let reason = "--batch 0: expected 1 or more".to_owned();
             return Err(SettingsError::Contradiction(reason));
         }
         Ok(DeviceSettings {
@@ -71,6 +93,9 @@ impl Device {
             precision: self.precision,
             threads: self.threads,
             onnxruntime: self.onnxruntime,
+            batch: self.batch,
+            dla_core: self.dla_core,
+            engine_cache: self.engine_cache,
             store: self.store,
             max_pixels: Some(self.max_pixels),
         })
@@ -87,6 +112,8 @@ mod tests {
         assert_eq!(error, "--max-pixels 0: expected 1 or more");
         let settings = device("max_pixels = 1\nengine = \"tract\"").unwrap().checked().unwrap();
         assert_eq!(settings.max_pixels, Some(1));
+        let error = device("batch = 0").unwrap().checked().unwrap_err().to_string();
+        assert_eq!(error, "--batch 0: expected 1 or more");
         assert_eq!(settings.engine, Some("tract".parse().unwrap()));
     }
 }

@@ -34,6 +34,12 @@ impl Provider {
         }
     }
 
+    /// Whether loading a network may take minutes, because it is compiled for the hardware.
+    #[must_use]
+    pub fn needs_build(self) -> bool {
+        matches!(self, Self::TensorRt | Self::Cuda)
+    }
+
     /// Whether it is built into the program; all others need ONNX Runtime's library.
     #[must_use]
     pub fn is_tract(self) -> bool {
@@ -56,10 +62,10 @@ impl fmt::Display for Provider {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(try_from = "String")]
 pub enum EngineChoice {
-    /// The first of [`Provider::ALL`] that works.
+    /// The fastest one that is right: it begins with one that starts at once.
     #[default]
     Auto,
-    /// The first of ONNX Runtime's providers that works.
+    /// The same of ONNX Runtime's providers.
     OnnxRuntime,
     /// This one or none.
     Only(Provider),
@@ -74,6 +80,20 @@ impl EngineChoice {
             Self::OnnxRuntime => Provider::ALL.into_iter().filter(|p| !p.is_tract()).collect(),
             Self::Only(provider) => vec![provider],
         }
+    }
+
+    /// Those that are tried at the start: what is insisted on, or what starts at once.
+    #[must_use]
+    pub fn providers_at_once(self) -> Vec<Provider> {
+        let mut providers = self.providers();
+        providers.retain(|provider| !self.is_open() || !provider.needs_build());
+        providers
+    }
+
+    /// Whether another engine may take over.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        !matches!(self, Self::Only(_))
     }
 }
 

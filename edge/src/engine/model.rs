@@ -46,4 +46,35 @@ pub struct EngineOptions {
     pub threads: Option<usize>,
     /// The arithmetic in which a backbone runs.
     pub precision: PrecisionChoice,
+    /// How TensorRT and CUDA are used.
+    pub gpu: GpuOptions,
 }
+
+/// What a configuration and the machine set for TensorRT and CUDA.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GpuOptions {
+    /// The batch for which TensorRT chooses the fastest kernels; default: 1.
+    pub batch: Option<usize>,
+    /// The deep learning accelerator (DLA) of a Jetson that runs the network in place of its GPU;
+    /// `None` for the GPU. It computes fp16 and int8 only.
+    pub dla_core: Option<u32>,
+    /// The bytes of memory that are free, of which an engine takes a share; `None` for no limit.
+    pub free_memory: Option<u64>,
+    /// Where the built engine is.
+    pub files: EngineFiles,
+}
+
+/// Where TensorRT keeps the engine that it builds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum EngineFiles {
+    /// Nowhere: it is built again at each start.
+    #[default]
+    Nowhere,
+    /// Loading the network builds its engine and writes it into this folder.
+    Build(PathBuf),
+    /// It was built into this folder, and is read from there.
+    Built(PathBuf),
+}
+
+/// The file of a built engine: an ONNX file whose only node has it embedded.
+pub const CONTEXT_FILE: &str = "context.onnx";

@@ -5,23 +5,26 @@
 //! network may move to the processor. So the network runs where [`Engine::provider`] says.
 
 use std::borrow::Cow;
-use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use models::bundle::Precision;
-use models::graph::Shape;
+use models::disk;
 use ndarray::{ArrayD, ArrayViewD, CowArray, IxDyn};
 use ort::environment::Environment;
-use ort::ep::{self, ExecutionProvider, ExecutionProviderDispatch};
+use ort::ep::{self, ExecutionProvider};
 use ort::session::builder::SessionBuilder;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, TensorRef};
 
 use super::choice::Provider;
 use super::error::EngineError;
-use super::model::{Engine, EngineOptions, Model};
+use super::gpu;
+use super::model::{CONTEXT_FILE, Engine, EngineFiles, EngineOptions, GpuOptions, Model};
 use super::signature::Signature;
+
+/// The most that a file of its kind (protobuf) may have.
+const MAX_BUILT_BYTES: u64 = 2 << 30;
 
 /// A session of ONNX Runtime.
 pub(super) struct OnnxRuntime {
@@ -42,10 +45,30 @@ impl OnnxRuntime {
         if let Some(threads) = options.threads {
             builder = builder.with_intra_threads(threads).map_err(refused)?;
         }
-        let mut builder = register(builder, model, provider)?;
-        let session = builder.commit_from_memory(model.onnx).map_err(refused)?;
+        let version = library_version(library);
+        let mut builder = register(builder, model, provider, &options.gpu, version.as_deref())?;
+        let onnx = match provider {
+            Provider::TensorRt => network(model, &options.gpu.files)?,
+            _ => model.onnx.into(),
+        };
+        let session = builder.commit_from_memory(&onnx).map_err(refused)?;
         Ok(Self { session, provider, signature: Signature::of(model) })
     }
+}
+
+/// Loads a provider of the library of ONNX Runtime without a network, as fast as a library loads.
+///
+/// # Errors
+/// [`EngineError`] with the library that is missing on this machine, or why it cannot be used.
+pub fn check_provider(provider: Provider, options: &EngineOptions) -> Result<(), EngineError> {
+    if provider.is_tract() {
+        return Ok(());
+    }
+    let library = options.onnxruntime.as_deref().ok_or(EngineError::NoLibrary)?;
+    let builder = Session::builder(&environment(library)?).map_err(refused)?;
+    let model = Model { onnx: &[], inputs: &[], max_batch: 1, precision: Precision::Fp32 };
+    let version = library_version(library);
+    register(builder, &model, provider, &GpuOptions::default(), version.as_deref()).map(drop)
 }
 
 /// Adds a provider; it is an error if the provider cannot be used.
@@ -53,38 +76,25 @@ fn register(
     builder: SessionBuilder,
     model: &Model,
     provider: Provider,
+    options: &GpuOptions,
+    version: Option<&str>,
 ) -> Result<SessionBuilder, EngineError> {
-    let gpu = match provider {
-        Provider::TensorRt => tensorrt(model),
-        // TF32 keeps 10 bits of a product's factors: not the precision that the bundle states.
-        Provider::Cuda => ep::CUDA::default().with_tf32(false).build(),
-        // ONNX Runtime always has its provider for the processor.
-        Provider::Cpu | Provider::Tract => return Ok(builder),
-    };
+    // ONNX Runtime always has its provider for the processor.
+    let Some(gpu) = gpu::dispatch(model, provider, options, version) else { return Ok(builder) };
     let builder = builder.with_execution_providers([gpu.error_on_failure()]).map_err(refused)?;
     builder.with_disable_cpu_fallback().map_err(refused)
 }
 
-/// TensorRT with one engine for all batches up to the largest. Without these profiles it would
-/// build an engine for each batch that it meets.
-fn tensorrt(model: &Model) -> ExecutionProviderDispatch {
-    ep::TensorRT::default()
-        .with_fp16(model.precision == Precision::Fp16)
-        .with_int8(model.precision.is_integer())
-        .with_profile_min_shapes(profile(model.inputs, 1))
-        .with_profile_opt_shapes(profile(model.inputs, 1))
-        .with_profile_max_shapes(profile(model.inputs, model.max_batch))
-        .build()
-}
-
-/// The inputs at one batch size as TensorRT reads them: `image:8x3x84x84`, separated by commas.
-fn profile(inputs: &[(String, Shape)], batch: usize) -> String {
-    let mut profile = Vec::new();
-    for (name, shape) in inputs {
-        let dims: Vec<_> = iter::once(&batch).chain(shape).map(usize::to_string).collect();
-        profile.push(format!("{name}:{}", dims.join("x")));
+/// The network to load: the engine that was built of it, if there is one as a file.
+fn network<'a>(model: &Model<'a>, files: &EngineFiles) -> Result<Cow<'a, [u8]>, EngineError> {
+    let EngineFiles::Built(folder) = files else { return Ok(model.onnx.into()) };
+    let file = folder.join(CONTEXT_FILE);
+    if !file.exists() {
+        // An engine of the older form: the provider finds it in the folder.
+        return Ok(model.onnx.into());
     }
-    profile.join(",")
+    let bytes = disk::read(&file, MAX_BUILT_BYTES);
+    bytes.map(Cow::Owned).map_err(|error| EngineError::Refused(error.to_string()))
 }
 
 impl Engine for OnnxRuntime {

@@ -50,7 +50,8 @@ fn list(rejected: &[Rejection]) -> String {
     lines.join("; ")
 }
 
-/// The first engine of `choice` that loads `model`.
+/// The first engine of `choice` that loads `model`, of those that start at once unless the user
+/// insists on another one.
 ///
 /// # Errors
 /// [`SelectError`] with the reason of every refusal.
@@ -60,7 +61,7 @@ pub fn select(
     options: &EngineOptions,
 ) -> Result<Selected, SelectError> {
     let mut rejected = Vec::new();
-    for provider in choice.providers() {
+    for provider in choice.providers_at_once() {
         match start_verified(model, provider, options, &mut |_| Ok(())) {
             Ok(engine) => return Ok(Selected { engine, rejected }),
             Err(rejection) => rejected.push(rejection),
@@ -115,7 +116,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// The text with its line breaks and runs of spaces as single spaces, cut to a readable length.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     const LONGEST: usize = 300;
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(LONGEST) {

@@ -16,15 +16,15 @@ impl Recognizer {
     /// rejected.
     ///
     /// # Errors
-    /// [`RecognizerError::Select`] if no engine can run the backbone; [`RecognizerError::Gallery`]
-    /// if the gallery is of another space than the bundle, or if the store cannot be written.
+    /// [`RecognizerError::Gallery`] if the gallery is of another space than the bundle, or if the
+    /// store cannot be written.
     pub fn enroll_background(
         &mut self,
         images: &[Embedded],
     ) -> Result<EnrolledBackground, RecognizerError> {
         self.check_space()?;
         let quality = self.background_quality(images);
-        let examples = self.new_examples(images)?;
+        let examples = self.new_examples(images);
         let enrolled = self.gallery.enroll_background(examples)?;
         Ok(EnrolledBackground {
             outcomes: enrolled.outcomes,

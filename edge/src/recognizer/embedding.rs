@@ -8,8 +8,23 @@ use crate::attention::Attention;
 use crate::decoder::{DecodedImage, ImageDecoder};
 use crate::embedder::{Embedded, Embedder};
 use crate::gallery::{KeepImages, NewExample};
+use crate::slot::{EngineWatch, Tuning};
 
 impl Recognizer {
+    /// This recognizer with engines that are tried in the background once the backbone has started.
+    /// The fastest takes over.
+    #[must_use]
+    pub fn with_tuning(self, tuning: Tuning) -> Self {
+        Self { networks: self.networks.tuned(tuning), ..self }
+    }
+
+    /// Shows the engine in use and the candidates to replace it, also to other threads and after
+    /// [`Recognizer::take_embedder`]; `None` before the backbone has started.
+    #[must_use]
+    pub fn engine_watch(&self) -> Option<&EngineWatch> {
+        self.networks.watch()
+    }
+
     /// The ProtoComNet of the bundle, which is started if it has not started; `None` if the bundle
     /// has none, or for the reason in [`Recognizer::attribute_weights`].
     pub fn attention(&mut self) -> Option<&mut Attention> {
@@ -92,24 +107,16 @@ impl Recognizer {
         Ok(self.networks.take_embedder()?.with_limits(*self.decoder.limits()))
     }
 
-    pub(super) fn new_examples(
-        &mut self,
-        images: &[Embedded],
-    ) -> Result<Vec<NewExample>, RecognizerError> {
-        // A class without images needs no engine.
-        let precision = match images {
-            [] => String::new(),
-            _ => self.networks.start_backbone()?.precision.to_string(),
-        };
+    pub(super) fn new_examples(&self, images: &[Embedded]) -> Vec<NewExample> {
         // It may have been turned off while the images were embedded.
         let is_kept = self.gallery.settings().keep_images != KeepImages::Off;
         let examples = images.iter().map(|image| NewExample {
             sha256: image.sha256,
             crop: image.crop,
             embedding: image.embedding.clone(),
-            precision: precision.clone(),
+            precision: image.engine.precision.to_string(),
             image: image.kept.clone().filter(|_| is_kept),
         });
-        Ok(examples.collect())
+        examples.collect()
     }
 }

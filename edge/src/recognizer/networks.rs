@@ -8,6 +8,7 @@ use super::error::RecognizerError;
 use crate::attention::Attention;
 use crate::embedder::Embedder;
 use crate::engine::{EngineChoice, EngineOptions, Provider, Rejection, SelectError};
+use crate::slot::{EngineWatch, Tuning};
 
 /// Whether a part of a bundle is in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,8 @@ pub(super) fn availability<T, E: Display>(opened: &Result<Option<T>, E>) -> Avai
     }
 }
 
-/// The engine that runs the backbone.
+/// The engine with which the backbone was started. Another one may have taken over since: see
+/// [`EngineWatch`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineInfo {
     /// The engine.
@@ -51,6 +53,9 @@ pub(super) struct Networks {
     engine: Option<EngineInfo>,
     /// Absent before it has started, and after it was taken.
     embedder: Option<Embedder>,
+    /// That of the backbone, also after it was taken.
+    watch: Option<EngineWatch>,
+    tuning: Option<Tuning>,
     attention: Option<Attention>,
     attribute_weights: Availability,
 }
@@ -73,7 +78,24 @@ impl Networks {
             if has_names { Availability::NotStarted } else { Availability::Absent };
         let manifest = bundle.manifest.clone();
         let source = Some(Source { bundle, choice, options });
-        Self { manifest, source, engine: None, embedder: None, attention: None, attribute_weights }
+        Self {
+            manifest,
+            source,
+            engine: None,
+            embedder: None,
+            watch: None,
+            tuning: None,
+            attention: None,
+            attribute_weights,
+        }
+    }
+
+    pub(super) fn tuned(self, tuning: Tuning) -> Self {
+        Self { tuning: Some(tuning), ..self }
+    }
+
+    pub(super) fn watch(&self) -> Option<&EngineWatch> {
+        self.watch.as_ref()
     }
 
     pub(super) fn manifest(&self) -> &Manifest {
@@ -84,8 +106,12 @@ impl Networks {
     pub(super) fn start_backbone(&mut self) -> Result<&EngineInfo, SelectError> {
         if self.engine.is_none() {
             let Source { bundle, choice, options } = self.source();
-            let embedder = Embedder::open(bundle, *choice, options)?;
+            let embedder = match &self.tuning {
+                Some(tuning) => Embedder::open_tuned(bundle, *choice, options, tuning)?,
+                None => Embedder::open(bundle, *choice, options)?,
+            };
             self.engine = Some(EngineInfo::of(&embedder));
+            self.watch = Some(embedder.watch().clone());
             self.embedder = Some(embedder);
         }
         self.drop_source();

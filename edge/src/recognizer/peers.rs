@@ -175,14 +175,18 @@ fn quotient(product: f32, squares: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use models::bundle::Precision;
+
     use super::*;
     use crate::classifier::Classifier;
     use crate::decoder::Timing;
+    use crate::engine::{EngineKind, Provider};
     use crate::gallery::{Gallery, Label, NewExample};
 
     fn embedded(embedding: Vec<f32>) -> Embedded {
         Embedded {
             embedding,
+            engine: EngineKind { provider: Provider::Tract, precision: Precision::Fp32 },
             sha256: [0; 32],
             crop: None,
             kept: None,

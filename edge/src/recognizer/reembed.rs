@@ -44,14 +44,17 @@ impl Recognizer {
 
     /// Keeps what was embedded: durable when it returns, and not visible before
     /// [`Recognizer::finish_reembed`]. An example that was purged meanwhile is passed over. The
-    /// precision is that of [`Recognizer::engine`], also after [`Recognizer::take_embedder`].
+    /// precision is that of the engine in use, also after [`Recognizer::take_embedder`].
     ///
     /// # Errors
     /// [`RecognizerError::Select`] if no engine can run the backbone; [`RecognizerError::Gallery`]
     /// if an embedding does not have the length of the bundle's, if the gallery is of the space of
     /// the bundle, or if the store cannot be written.
     pub fn put_reembedded(&mut self, embedded: Vec<Reembedded>) -> Result<(), RecognizerError> {
-        let precision = self.networks.start_backbone()?.precision.to_string();
+        let started = self.networks.start_backbone()?.precision;
+        let watch = self.networks.watch();
+        let now = watch.map_or(started, |watch| watch.states().serving.kind.precision);
+        let precision = now.to_string();
         let length = self.networks.manifest().backbone.embedding_size;
         Ok(self.gallery.put_reembedded(embedded, &precision, length)?)
     }

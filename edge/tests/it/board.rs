@@ -30,6 +30,11 @@ fn a_jetson_nano_has_no_library_for_its_gpu() {
     assert_eq!(board.model.as_deref(), Some("NVIDIA Jetson Nano Developer Kit"));
     assert_eq!((board.jetpack.as_deref(), board.l4t), (Some("4.6"), Some(L4t::new(32, 6, 1))));
     assert_eq!(versions(&board), [Some("10.2.300"), Some("8.2.1"), Some("8.0.1")]);
+    let machine = board.machine(None);
+    assert_eq!(machine.gpu.as_deref(), Some("Tegra X1"));
+    assert_eq!(machine.compute_capability.as_deref(), Some("5.3"));
+    assert_eq!(machine.driver.as_deref(), Some("L4T 32.6.1"));
+    assert_eq!(machine.tensorrt.as_deref(), Some("8.0.1"));
     assert_eq!(board.power_mode, Some(PowerMode { id: 1, name: Some("5W".to_owned()) }));
     let clocks = Clocks {
         cores: 2,

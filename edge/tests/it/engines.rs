@@ -154,15 +154,12 @@ fn auto_takes_the_first_that_works_and_keeps_each_reason() {
     let without = select(&model, EngineChoice::Auto, &options(None)).unwrap();
     assert_eq!(without.engine.provider(), Provider::Tract);
     let providers: Vec<_> = without.rejected.iter().map(|r| r.provider).collect();
-    assert_eq!(providers, [Provider::TensorRt, Provider::Cuda, Provider::Cpu]);
+    assert_eq!(providers, [Provider::Cpu], "the others may take minutes");
     assert!(without.rejected.iter().all(|r| r.reason.contains("ORT_DYLIB_PATH")));
     let Some(library) = onnxruntime("auto with ONNX Runtime") else { return };
     let with = select(&model, EngineChoice::Auto, &options(Some(library))).unwrap();
     let tried: Vec<_> = with.rejected.iter().map(|r| r.provider).collect();
-    let expected: Vec<_> =
-        Provider::ALL.into_iter().take_while(|p| *p != with.engine.provider()).collect();
-    assert_eq!(tried, expected);
-    assert!(with.engine.provider() <= Provider::Cpu);
+    assert_eq!((tried, with.engine.provider()), (Vec::new(), Provider::Cpu));
 }
 
 #[test]

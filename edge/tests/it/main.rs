@@ -31,5 +31,6 @@ mod recognition;
 mod reembed;
 mod same_scores;
 mod settings;
+mod slot;
 mod snapshots;
 mod store;

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use edge::decoder::{ImageDecoder, Timing};
 use edge::embedder::Embedded;
-use edge::engine::{EngineChoice, Provider};
+use edge::engine::{EngineChoice, EngineKind, Provider};
 use edge::gallery::{Gallery, ImageKey, KeepImages, Place};
 use edge::quality::{Code, Finding};
 use edge::recognizer::{Recognizer, RecognizerError};
 use image::imageops::fast_blur;
 use image::{ImageFormat, Rgb, RgbImage};
-use models::bundle::{Bundle, BundleLimits};
+use models::bundle::{Bundle, BundleLimits, Precision};
 use models::dataset::{Dataset, Split};
 use models::fault::{Blame, Fault};
 use models::image::{Detail, ImageLimits};
@@ -40,6 +40,7 @@ fn at(recognizer: &Recognizer, number: u8, degrees: f32) -> Embedded {
     embedding[..2].copy_from_slice(&[cos, sin]);
     Embedded {
         embedding,
+        engine: EngineKind { provider: Provider::Tract, precision: Precision::Fp32 },
         sha256: [number; 32],
         crop: None,
         kept: None,

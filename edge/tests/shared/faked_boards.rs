@@ -11,6 +11,7 @@ pub(crate) type Files = &'static [(&'static str, &'static str)];
 /// JetPack 4.6 as it is flashed, with the libraries of its image.
 pub(crate) const JETSON_NANO: Files = &[
     ("proc/device-tree/model", "NVIDIA Jetson Nano Developer Kit\0"),
+    ("proc/device-tree/compatible", "nvidia,p3450-0000\0nvidia,tegra210\0"),
     (
         "etc/nv_tegra_release",
         "# R32 (release), REVISION: 6.1, GCID: 27863751, BOARD: t210ref, EABI: aarch64\n",

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use edge::decoder::DecodeError;
+use edge::embedder::EmbedError;
 use edge::recognizer::RecognizerError;
 
 /// Why a job has no result.
@@ -33,6 +34,14 @@ pub enum JobError {
     /// The recognizer refused or failed.
     #[error(transparent)]
     Recognizer(#[from] RecognizerError),
+}
+
+impl JobError {
+    /// Whether the engine of the request has failed and another one took over: the request can
+    /// begin anew.
+    pub(crate) fn is_replaced(&self) -> bool {
+        matches!(self, Self::Recognizer(RecognizerError::Embed(EmbedError::Replaced)))
+    }
 }
 
 /// The result of `work`; a panic in it is an error.

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 
+use edge::engine::EngineStates;
 use edge::gallery::GalleryEntry;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
 
-use super::labels::{GalleryLabels, MAX_GALLERIES, TransferLabels};
+use super::labels::{CandidateLabels, EngineLabels, GalleryLabels, MAX_GALLERIES, TransferLabels};
 
 type Number = Gauge<u64, AtomicU64>;
 
@@ -69,6 +70,21 @@ impl ListedGallery {
     }
 }
 
+/// The states of the engines.
+#[derive(Debug, Default)]
+pub struct EngineGauges {
+    /// As they are now; `None` if they are not known.
+    pub states: Option<EngineStates>,
+    /// Builds that began since the start.
+    pub builds: u64,
+    /// Changes of the engine in use since the start.
+    pub switches: u64,
+}
+
+/// The words for the states of a candidate.
+const CANDIDATE_STATES: [&str; 6] =
+    ["untried", "building", "verifying", "measured", "ready", "refused"];
+
 /// Values that are read when metrics are rendered.
 #[derive(Debug, Default)]
 pub struct Gauges {
@@ -90,6 +106,8 @@ pub struct Gauges {
     pub imports: usize,
     /// All galleries.
     pub galleries: Vec<ListedGallery>,
+    /// The engines.
+    pub engines: EngineGauges,
 }
 
 impl Gauges {
@@ -100,6 +118,7 @@ impl Gauges {
         self.register_usages(&mut registry);
         self.register_work(&mut registry);
         self.register_galleries(&mut registry);
+        self.engines.register(&mut registry);
         registry
     }
 
@@ -170,6 +189,32 @@ impl Gauges {
     }
 }
 
+impl EngineGauges {
+    fn register(&self, registry: &mut Registry) {
+        let candidates = Family::<CandidateLabels, Number>::default();
+        for state in CANDIDATE_STATES {
+            let all = self.states.iter().flat_map(|states| &states.candidates);
+            let number = all.filter(|candidate| candidate.state.word() == state).count();
+            candidates.get_or_create(&CandidateLabels { state }).set(number as u64);
+        }
+        let help = "Engines that may replace the one in use, by state";
+        registry.register("engine_candidates", help, candidates);
+        let serving = Family::<EngineLabels, Number>::default();
+        if let Some(EngineStates { serving: now, .. }) = &self.states {
+            let provider = now.kind.provider.to_string();
+            let precision = now.kind.precision.to_string();
+            serving.get_or_create(&EngineLabels { provider, precision }).set(1);
+        }
+        registry.register("engine_in_use", "The engine in use, always 1", serving);
+        let builds = ConstCounter::new(self.builds);
+        let help = "Builds of engines that began, since the start";
+        registry.register("engine_builds", help, builds);
+        let switches = ConstCounter::new(self.switches);
+        let help = "Changes of the engine in use, since the start";
+        registry.register("engine_switches", help, switches);
+    }
+}
+
 fn labels(listed: &ListedGallery) -> GalleryLabels {
     GalleryLabels { gallery: models::label::folded(&listed.entry.name) }
 }
@@ -177,6 +222,9 @@ fn labels(listed: &ListedGallery) -> GalleryLabels {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use edge::engine::{Candidate, CandidateState, EngineKind, Provider, Serving};
+    use models::bundle::Precision;
+
     use super::*;
     use crate::metrics::format::Format;
 
@@ -237,6 +285,34 @@ mod tests {
             "handful_gallery_examples{gallery=\"line 1\"} 7",
             "handful_gallery_background_examples{gallery=\"line 1\"} 2",
             "handful_gallery_revision{gallery=\"line 1\"} 5",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn engines_are_shown_by_state() {
+        let kind = |provider| EngineKind { provider, precision: Precision::Fp16 };
+        let candidate = |provider, state| Candidate { kind: kind(provider), state };
+        let untried = CandidateState::Untried;
+        let refused = CandidateState::Refused { reason: "no GPU".to_owned(), until: None };
+        let since = std::time::SystemTime::now();
+        let states = EngineStates {
+            serving: Serving { kind: kind(Provider::Cpu), ms: None, since },
+            candidates: vec![
+                candidate(Provider::TensorRt, untried),
+                candidate(Provider::Cuda, refused),
+            ],
+        };
+        let engines = EngineGauges { states: Some(states), builds: 3, switches: 1 };
+        let text = text(&Gauges { engines, ..Gauges::default() });
+        for line in [
+            "handful_engine_candidates{state=\"untried\"} 1",
+            "handful_engine_candidates{state=\"building\"} 0",
+            "handful_engine_candidates{state=\"refused\"} 1",
+            "handful_engine_in_use{provider=\"onnxruntime/cpu\",precision=\"fp16\"} 1",
+            "handful_engine_builds_total 3",
+            "handful_engine_switches_total 1",
         ] {
             assert!(text.lines().any(|other| other == line), "{line} is missing in\n{text}");
         }

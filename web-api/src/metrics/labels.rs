@@ -148,6 +148,22 @@ pub struct DecisionLabels {
     pub decision: &'static str,
 }
 
+/// The labels of the engine in use.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EngineLabels {
+    /// Its name.
+    pub provider: String,
+    /// The arithmetic of the network.
+    pub precision: String,
+}
+
+/// The label of the candidates in one state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CandidateLabels {
+    /// How far they are.
+    pub state: &'static str,
+}
+
 /// The label of an export or import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct TransferLabels {

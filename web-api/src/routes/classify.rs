@@ -109,7 +109,8 @@ pub async fn classify(
         summary = Some(found);
     }
     let summary = summary.ok_or(RecognizerError::TooFewImages(0))?;
-    let response = wire::Classified::new(&summary, &embedded.images, state.model());
+    let model = state.model(&embedded.images);
+    let response = wire::Classified::new(&summary, &embedded.images, model);
     answer.push(&response.end())?;
     Ok(answer)
 }

@@ -46,12 +46,13 @@ pub async fn embed(
     let caller = Caller::for_images(client, images.files.len());
     let embedded = state.embed(caller, &images).await?;
     let timing_ms = wire::Timing::new(&embedded.images, None);
+    let model = state.model(&embedded.images);
     let results = images.files.iter().zip(embedded.images);
     let response = wire::Embedded {
         results: results
             .map(|(upload, image)| wire::EmbeddedImage::new(upload.file.clone(), image))
             .collect(),
-        model: state.model(),
+        model,
         timing_ms,
     };
     // Its body is needed no more, and counts against the same share as the answer.

@@ -21,10 +21,11 @@ use crate::wire;
     responses((status = 200, description = "The process answers", body = wire::Health), wire::NotModified))]
 pub async fn live() -> Json<wire::Health> {
     // No thread is asked: a long job is no reason to restart the process.
-    Json(wire::Health { status: "ok", checks: BTreeMap::new() })
+    Json(wire::Health { status: "ok", checks: BTreeMap::new(), engine: None })
 }
 
 /// Readiness: the engine passed the bundle's self-test, the store is open, and their threads run.
+/// Engines that may replace the one in use are listed and do not count.
 #[utoipa::path(get, path = "/readyz", tag = "operations", operation_id = "read_readiness",
     params(wire::IfNoneMatch),
     responses((status = 200, description = "The service is ready", body = wire::Health), wire::NotModified,
@@ -33,7 +34,9 @@ pub async fn ready(State(state): State<Arc<AppState>>) -> Result<Json<wire::Heal
     check(&state)?;
     // The engine was checked before the service began to listen.
     let checks = BTreeMap::from([("engine", "self-test passed"), ("store", "open")]);
-    Ok(Json(wire::Health { status: "ok", checks }))
+    // Without reasons: they may have paths, and no key is needed here.
+    let engine = state.engines.states().as_ref().map(wire::ReadyEngine::from);
+    Ok(Json(wire::Health { status: "ok", checks, engine }))
 }
 
 /// Why the service is not ready.
@@ -45,12 +48,12 @@ fn check(state: &AppState) -> Result<(), Problem> {
     Galleries::check(&state.store).map_err(Problem::from)
 }
 
-/// The service's version, bundle, engine and limits, and why other engines were rejected.
+/// The service's version, bundle and limits, the engine in use, and the state of all others.
 #[utoipa::path(get, path = "/version", tag = "operations", operation_id = "read_version",
     params(wire::IfNoneMatch),
     responses((status = 200, description = "The version", body = wire::Version), wire::NotModified, wire::AnyProblem))]
 pub async fn version(State(state): State<Arc<AppState>>) -> Json<wire::Version> {
-    Json(state.version.clone())
+    Json(state.version_now())
 }
 
 /// Metrics for Prometheus, in the OpenMetrics text format, or in the older text format 0.0.4 if the
@@ -90,5 +93,6 @@ fn gauges(state: &AppState) -> Gauges {
         exports: state.transfers.exports(),
         imports: state.transfers.imports(),
         galleries: state.listed_galleries(),
+        engines: state.engines.gauges(),
     }
 }

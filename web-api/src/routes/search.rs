@@ -76,7 +76,8 @@ pub async fn search(
         let result = wire::SearchedImage::new(found, file, &embedded.images[index]);
         answer.push(&result.to_json(index == 0))?;
     }
-    let response = wire::Searched::new(&embedded.images, time, state.model());
+    let model = state.model(&embedded.images);
+    let response = wire::Searched::new(&embedded.images, time, model);
     answer.push(&response.end())?;
     Ok(answer)
 }

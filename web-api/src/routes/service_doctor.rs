@@ -41,7 +41,7 @@ pub async fn check(
     access: Access,
 ) -> Result<Json<wire::ServiceDoctor>, Problem> {
     access.check_unlimited(&state.metrics, "the state of the service is about all galleries")?;
-    let wire::Version { version, bundle, engine, .. } = state.version.clone();
+    let wire::Version { version, bundle, engine, .. } = state.version_now();
     let board = board(&engine.provider).await?;
     Ok(Json(wire::ServiceDoctor {
         version,

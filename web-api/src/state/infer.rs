@@ -2,8 +2,9 @@
 //! between two rows.
 
 use edge::Recognizer;
-use edge::embedder::Embedder;
+use edge::embedder::{EmbedError, Embedder};
 use edge::recognizer::RecognizerError;
+use edge::slot::EngineLease;
 
 use super::AppState;
 use super::inference::{Kind, Network, Values};
@@ -25,12 +26,30 @@ impl AppState {
     ) -> Result<Vec<Vec<f32>>, JobError> {
         // A row takes the time of an image.
         let _places = self.decode_queue.admit(caller.client, rows)?;
+        loop {
+            match self.infer_on_one(caller, network, inputs, rows).await {
+                // Each engine is lost once.
+                Err(error) if error.is_replaced() => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// All rows on one engine.
+    async fn infer_on_one(
+        &self,
+        caller: Caller,
+        network: &Network,
+        inputs: &[Values],
+        rows: usize,
+    ) -> Result<Vec<Vec<f32>>, JobError> {
+        let mut engine = EngineLease::default();
         let sizes = network.outputs.iter().map(|output| rows * output.row_len());
         let mut outputs: Vec<Vec<f32>> = sizes.map(Vec::with_capacity).collect();
         for row in 0..rows {
             let given = network.inputs.iter().zip(inputs);
             let given = given.map(|(input, values)| values.row(row, input.row_len())).collect();
-            let computed = self.infer_row(caller, network.kind, given).await?;
+            let computed = self.infer_row(caller, network.kind, given, &mut engine).await?;
             for (output, values) in outputs.iter_mut().zip(computed) {
                 output.extend(values);
             }
@@ -44,14 +63,21 @@ impl AppState {
         caller: Caller,
         kind: Kind,
         inputs: Vec<Vec<f32>>,
+        engine: &mut EngineLease,
     ) -> Result<Vec<Vec<f32>>, JobError> {
         match kind {
             Kind::Backbone => {
+                let mut taken = engine.clone();
                 let work = move |embedder: &mut Embedder| {
-                    let embeddings = inputs.iter().map(|input| embedder.embed_input(input));
-                    embeddings.collect::<Result<Vec<_>, _>>()
+                    let inputs = inputs.iter();
+                    let embeddings =
+                        inputs.map(|input| embedder.embed_input_leased(&mut taken, input));
+                    let embeddings = embeddings.collect::<Result<Vec<_>, _>>()?;
+                    Ok::<_, EmbedError>((embeddings, taken))
                 };
-                Ok(self.engine.call(caller, work).await?.map_err(RecognizerError::from)?)
+                let done = self.engine.call(caller, work).await?.map_err(RecognizerError::from)?;
+                *engine = done.1;
+                Ok(done.0)
             }
             Kind::Completer => {
                 let work = move |recognizer: &mut Recognizer| {

@@ -213,6 +213,7 @@ mod tests {
                 provider: "tract".to_owned(),
                 precision: "fp32".to_owned(),
                 rejected: Vec::new(),
+                candidates: Vec::new(),
             },
             limits: wire::Limits { max_body_bytes: 1, max_files: 1, max_pixels: 1 },
         }

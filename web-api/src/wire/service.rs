@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use edge::engine::EngineStates;
 use edge::recognizer::EngineInfo;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use super::engine::{EngineCandidate, ReadyEngine};
 
 /// The service's version, bundle, engine and limits.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -42,7 +45,7 @@ pub struct Bundle {
     pub rejects_unknown: bool,
 }
 
-/// The engine in use, and why others were rejected.
+/// The engine in use, why others were rejected, and those that may replace it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Engine {
     /// The name of the engine that runs the network.
@@ -51,9 +54,13 @@ pub struct Engine {
     /// The precision of the network.
     #[schema(example = "int8-u8", max_length = 16)]
     pub precision: String,
-    /// The engines that were tried before it and cannot be used, with the reason.
+    /// The engines that were tried at the start and cannot be used, with the reason.
     #[schema(max_items = 16)]
     pub rejected: Vec<Rejection>,
+    /// The engines that may replace it while the service runs, in the order in which they are
+    /// tried.
+    #[schema(max_items = 64)]
+    pub candidates: Vec<EngineCandidate>,
 }
 
 /// An engine that cannot be used on this device.
@@ -87,6 +94,9 @@ pub struct Health {
     /// The checks that passed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub checks: BTreeMap<&'static str, &'static str>,
+    /// The engine in use, and how far others are; only of readiness.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<ReadyEngine>,
 }
 
 impl From<&EngineInfo> for Engine {
@@ -95,6 +105,21 @@ impl From<&EngineInfo> for Engine {
             provider: engine.provider.to_string(),
             precision: engine.precision.to_string(),
             rejected: engine.rejected.iter().map(Rejection::from).collect(),
+            candidates: Vec::new(),
+        }
+    }
+}
+
+impl Engine {
+    /// The same with the engine that is in use now, and the candidates to replace it.
+    #[must_use]
+    pub fn now(&self, states: &EngineStates) -> Self {
+        let kind = states.serving.kind;
+        Self {
+            provider: kind.provider.to_string(),
+            precision: kind.precision.to_string(),
+            rejected: self.rejected.clone(),
+            candidates: EngineCandidate::all(states),
         }
     }
 }

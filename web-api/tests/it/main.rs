@@ -20,6 +20,7 @@ mod doctor;
 #[path = "../../../models/tests/it/draw.rs"]
 #[allow(dead_code, reason = "the drawings of another crate's tests; not all are needed here")]
 mod draw;
+mod engines;
 mod examples;
 mod exposure;
 mod first_page;

@@ -134,6 +134,10 @@ fn the_state_of_galleries_store_and_process_is_shown() {
         "handful_connections_limit 256",
         "handful_store_limit_bytes 8589934592",
         "handful_reembed_jobs 0",
+        "handful_engine_in_use{provider=\"tract\",precision=\"fp32\"} 1",
+        "handful_engine_candidates{state=\"building\"} 0",
+        "handful_engine_builds_total 0",
+        "handful_engine_switches_total 0",
         "handful_transfers{kind=\"export\"} 0",
         "handful_galleries 2",
         // Five calls that enroll into classes, one into the background set.

@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use edge::board::{Board, LEAST_FREE_BYTES, free_bytes, next_step};
+use edge::board::{Board, LEAST_FREE_BYTES, free_bytes};
 use edge::decision;
 use edge::device::{Device, DeviceSettings, StoreAccess, Threads};
 use edge::engine::EngineOptions;
@@ -22,7 +22,7 @@ use terminal::note;
 
 use crate::text::show;
 use board::{BoardState, gigabytes};
-use engines::{EngineState, best, chosen, engine_table, try_engines};
+use engines::{Built, CacheState, EngineState, better, chosen, engine_table, try_engines};
 use runtime::Runtime;
 
 const EXAMPLES: &str = "\
@@ -58,6 +58,7 @@ struct Answer {
     #[serde(flatten)]
     runtime: Runtime,
     engines: Vec<EngineState>,
+    engine_cache: Option<CacheState>,
     /// File of the lexicon that class names are looked up in.
     lexicon: Option<String>,
     /// Why there is no lexicon, if there is a bundle.
@@ -170,12 +171,15 @@ fn examine(device: &Device, settings: &DeviceSettings, board: &Board) -> Answer 
         onnxruntime: library.as_ref().ok().cloned(),
         threads: settings.threads.map(Threads::get),
         precision: settings.precision.unwrap_or_default(),
+        gpu: device.gpu_options(),
     };
     let runtime = library.as_deref().map(Runtime::of).unwrap_or_default();
     let Some(bundle) = findings.problem_if_err(device.bundle(None)) else {
         return Answer::without_bundle(board, runtime, findings);
     };
-    let engines = try_engines(&bundle, &options);
+    let machine = board.machine(options.onnxruntime.as_deref());
+    let built = Built { cache: device.engine_cache(), machine };
+    let engines = try_engines(&bundle, &options, &built);
     let chosen = chosen(device.engine(), &engines);
     match (&library, &chosen) {
         (_, None) => {
@@ -201,8 +205,9 @@ fn examine(device: &Device, settings: &DeviceSettings, board: &Board) -> Answer 
         board: BoardState::of(board),
         bundle: Some(BundleState::of(&bundle)),
         runtime,
-        next_step: next_step(board, best(&engines)).map(|step| step.to_string()),
+        next_step: better(board, &engines),
         engines,
+        engine_cache: built.cache.as_ref().map(CacheState::of),
         chosen,
         store,
         problems: findings.problems,
@@ -346,6 +351,9 @@ impl fmt::Display for Answer {
         }
         writeln!(f, "{}", self.store)?;
         write!(f, "\n{}", engine_table(&self.engines))?;
+        if let Some(cache) = self.engine_cache.as_ref().filter(|cache| cache.engines > 0) {
+            writeln!(f, "built: {cache}")?;
+        }
         if let Some(chosen) = &self.chosen {
             writeln!(f, "chosen: {chosen}")?;
         }
@@ -376,6 +384,7 @@ impl Answer {
             rejects_unknown: false,
             decision_off: None,
             engines: Vec::new(),
+            engine_cache: None,
             chosen: None,
             store: StoreState::unknown(),
             problems: findings.problems,

@@ -79,6 +79,8 @@ fn doctor_reports_bundle_engines_and_store() {
     assert_eq!(engines.len(), 4);
     for engine in engines {
         assert_eq!(engine["works"].as_bool().unwrap(), engine["reason"].is_null(), "{engine}");
+        // Nothing is built here: where TensorRT works, it is untried.
+        assert_eq!(engine["state"] == "measured", engine["works"] == true, "{engine}");
     }
     let missing = sandbox.run(&["doctor", "--json", "--bundle", "gone"]);
     assert_eq!(missing.code, 2, "as every command without its bundle");

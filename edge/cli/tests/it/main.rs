@@ -12,6 +12,7 @@ mod crops;
 mod decided;
 #[path = "../../../tests/it/decision_bytes.rs"]
 mod decision_bytes;
+mod engines;
 mod evaluate;
 #[path = "../../../tests/shared/faked_boards.rs"]
 mod faked_boards;

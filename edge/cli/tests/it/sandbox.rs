@@ -70,7 +70,9 @@ impl Sandbox {
                 command.env_remove(name);
             }
         }
-        command.env_remove("ORT_DYLIB_PATH").env_remove("CARGO_MANIFEST_DIR");
+        for name in ["ORT_DYLIB_PATH", "CARGO_MANIFEST_DIR", "XDG_CACHE_HOME", "CACHE_DIRECTORY"] {
+            command.env_remove(name);
+        }
         command.env("HOME", self.root.path()).env("XDG_DATA_HOME", self.path("data"));
         command.current_dir(self.root.path()).args(args);
         command

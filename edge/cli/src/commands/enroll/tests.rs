@@ -2,8 +2,9 @@
 use edge::decoder::Timing;
 use edge::device::DeviceSettings;
 use edge::embedder::Embedded;
-use edge::engine::{EngineChoice, Provider};
+use edge::engine::{EngineChoice, EngineKind, Provider};
 use edge::locate::Environment;
+use models::bundle::Precision;
 
 use super::prepared::ImageFile;
 use super::*;
@@ -11,6 +12,7 @@ use super::*;
 fn embedded(embedding: Vec<f32>) -> Embedded {
     Embedded {
         embedding,
+        engine: EngineKind { provider: Provider::Tract, precision: Precision::Fp32 },
         sha256: [0; 32],
         crop: None,
         kept: None,

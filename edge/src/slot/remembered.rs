@@ -1,0 +1,124 @@
+//! What earlier runs found of the engines: a small JSON file for each bundle, machine and library.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+use models::bundle::{Bundle, Precision};
+use models::{disk, hex};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{EngineKind, EngineOptions, library_version};
+
+/// More than the file has.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// What earlier runs found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Remembered {
+    #[serde(skip)]
+    file: Option<PathBuf>,
+    /// The engines that are right, with their times.
+    measured: Vec<Measured>,
+    /// The engines that failed or were refused.
+    refused: Vec<Refused>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Measured {
+    provider: String,
+    precision: Precision,
+    ms: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refused {
+    provider: String,
+    precision: Precision,
+    reason: String,
+    tries: u32,
+}
+
+impl Remembered {
+    /// Reads the file of a bundle on this machine from the folder; nothing if there is none, or if
+    /// it cannot be read: then everything is measured again.
+    pub(super) fn read(folder: &Path, bundle: &Bundle, options: &EngineOptions) -> Self {
+        let file = folder.join(format!("choice-{}.json", &key(bundle, options)[..32]));
+        let bytes = disk::read(&file, MAX_BYTES).unwrap_or_default();
+        let read = serde_json::from_slice(&bytes).unwrap_or_default();
+        Self { file: Some(file), ..read }
+    }
+
+    /// The time of an image on an engine, if it was measured.
+    pub(super) fn ms(&self, kind: EngineKind) -> Option<f64> {
+        let mut found = self.measured.iter().filter(|one| is(kind, &one.provider, one.precision));
+        found.next().map(|one| one.ms).filter(|ms| ms.is_finite())
+    }
+
+    /// Why an engine was refused, and how often it was tried.
+    pub(super) fn refusal(&self, kind: EngineKind) -> Option<(&str, u32)> {
+        let mut found = self.refused.iter().filter(|one| is(kind, &one.provider, one.precision));
+        found.next().map(|one| (one.reason.as_str(), one.tries))
+    }
+
+    pub(super) fn measure(&mut self, EngineKind { provider, precision }: EngineKind, ms: f64) {
+        self.forget(EngineKind { provider, precision });
+        self.measured.push(Measured { provider: provider.word().to_owned(), precision, ms });
+        self.write();
+    }
+
+    pub(super) fn refuse(&mut self, kind: EngineKind, reason: &str, tries: u32) {
+        self.forget(kind);
+        self.refused.push(Refused {
+            provider: kind.provider.word().to_owned(),
+            precision: kind.precision,
+            reason: reason.to_owned(),
+            tries,
+        });
+        self.write();
+    }
+
+    fn forget(&mut self, kind: EngineKind) {
+        self.measured.retain(|one| !is(kind, &one.provider, one.precision));
+        self.refused.retain(|one| !is(kind, &one.provider, one.precision));
+    }
+
+    /// A disk that is full or read-only costs the next start a measurement, nothing else.
+    fn write(&self) {
+        let Some(file) = &self.file else { return };
+        let Ok(text) = serde_json::to_vec_pretty(self) else { return };
+        let _ = file.parent().map(fs::create_dir_all);
+        let _ = disk::write(file, &text);
+    }
+}
+
+fn is(kind: EngineKind, provider: &str, precision: Precision) -> bool {
+    kind.provider.word() == provider && kind.precision == precision
+}
+
+/// Identifies what a measurement depends on.
+pub(super) fn key(bundle: &Bundle, options: &EngineOptions) -> String {
+    let library = options.onnxruntime.as_deref().and_then(library_version).unwrap_or_default();
+    let mut facts = vec![
+        env!("CARGO_PKG_VERSION").to_owned(),
+        library,
+        std::env::consts::ARCH.to_owned(),
+        processor(),
+        available_parallelism().map_or(0, usize::from).to_string(),
+        options.threads.unwrap_or_default().to_string(),
+        hex::sha256(bundle.backbone()),
+    ];
+    let variants = &bundle.manifest.backbone.variants;
+    facts.extend(variants.iter().map(|variant| hex::sha256(bundle.variant(variant))));
+    hex::sha256(facts.join("\n").as_bytes())
+}
+
+/// The name of the processor; empty where Linux does not say it.
+fn processor() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let mut lines = text.lines();
+    lines.find(|line| line.starts_with("model name")).unwrap_or_default().to_owned()
+}
