@@ -19,6 +19,9 @@
 //! and in small galleries the memory has a larger fixed part. So each figure has a second bar: one
 //! that misses it by a quarter, which noise does not explain, ends the program with an error.
 
+#[path = "shared/bar.rs"]
+mod bar;
+
 use std::fs;
 use std::hint::black_box;
 use std::os::unix::fs::MetadataExt;
@@ -36,6 +39,8 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 use models::bundle::{Bundle, BundleLimits};
 
+use bar::Bar;
+
 const FEW: usize = 10;
 const MANY: usize = 10_000;
 const SHOTS: usize = 5;
@@ -43,9 +48,6 @@ const SHOTS: usize = 5;
 const OF_EACH: usize = 100;
 const SIZE: usize = 1280;
 const ROUNDS: usize = 21;
-
-/// How far beyond the most that it may be today a figure ends the program with an error.
-const TOLERANCE: f64 = 1.25;
 
 /// The first argument of the process that fills a store. It is one of its own, so that what it
 /// allocates is not counted.
@@ -123,39 +125,6 @@ fn run(many: usize) -> Vec<Bar> {
         Bar::most("opening, s", opening.as_secs_f64(), [2.0, 2.0]),
         Bar::most("many galleries: opening, list, one, s", galleries.as_secs_f64(), [1.0, 1.0]),
     ]
-}
-
-/// A figure, what it should be, and what it may be today.
-struct Bar {
-    name: &'static str,
-    got: f64,
-    aim: f64,
-    bar: f64,
-    /// Whether a greater figure misses it.
-    is_most: bool,
-}
-
-impl Bar {
-    fn most(name: &'static str, got: f64, [aim, bar]: [f64; 2]) -> Self {
-        Self { name, got, aim, bar, is_most: true }
-    }
-
-    fn least(name: &'static str, got: f64, [aim, bar]: [f64; 2]) -> Self {
-        Self { name, got, aim, bar, is_most: false }
-    }
-
-    fn is_missed(&self) -> bool {
-        if self.is_most { self.got > self.bar * TOLERANCE } else { self.got < self.bar / TOLERANCE }
-    }
-}
-
-impl std::fmt::Display for Bar {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let bound = if self.is_most { "at most" } else { "at least" };
-        let missed = if self.is_missed() { "  MISSED" } else { "" };
-        let Self { name, got, aim, bar, .. } = self;
-        write!(f, "{name:<40} {got:8.2}  aim {bound} {aim}, today {bound} {bar}{missed}")
-    }
 }
 
 /// The median of each step, in order.

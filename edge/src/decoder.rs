@@ -22,6 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use models::bundle::Manifest;
@@ -66,6 +67,24 @@ pub struct DecodedImage {
     pub quality: Vec<Finding>,
     /// `decode` and `preprocess`; `embed` is zero.
     pub timing: Timing,
+}
+
+impl DecodedImage {
+    /// Takes the input away, as values row after row, for an engine on another thread.
+    #[must_use]
+    pub fn take_input(&mut self) -> Vec<f32> {
+        let input = mem::take(&mut self.input);
+        if !input.is_standard_layout() {
+            return input.into_iter().collect();
+        }
+        let length = input.len();
+        let (mut values, offset) = input.into_raw_vec_and_offset();
+        // An array that was cut out of a larger one still has the memory of the larger one.
+        let start = offset.unwrap_or(0);
+        values.truncate(start + length);
+        values.drain(..start);
+        values
+    }
 }
 
 /// The time spent on one image.
@@ -142,6 +161,14 @@ impl ImageDecoder {
             KeepImages::Original | KeepImages::Off => 0,
         };
         Ok(cost + again)
+    }
+
+    /// The pixels that are in memory while a file, or a part of it, is decoded to be embedded; from
+    /// its header. `None` for a file that [`Self::decode`] refuses by its header.
+    #[must_use]
+    pub fn decoded_pixels(&self, bytes: &[u8], crop: Option<Crop>) -> Option<u64> {
+        let size = image::inspect_cropped(bytes, &self.limits, self.detail(), crop);
+        Some(size.ok()?.decoded_pixels)
     }
 
     /// Decodes and preprocesses one image file, or a part of it, to classify it: nothing is kept of

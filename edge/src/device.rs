@@ -46,7 +46,7 @@ pub struct DeviceSettings {
     pub engine: Option<EngineChoice>,
     /// The arithmetic of the backbone; default: what the bundle has for the engine.
     pub precision: Option<PrecisionChoice>,
-    /// Threads of the engine; default: the engine's own choice.
+    /// Threads of the engine; default: [`Threads::for_engine`].
     pub threads: Option<Threads>,
     /// The library of ONNX Runtime; default: see [`locate::onnxruntime`].
     pub onnxruntime: Option<PathBuf>,
@@ -139,7 +139,7 @@ impl Device {
         let wanted = self.settings.onnxruntime.as_deref();
         Ok(EngineOptions {
             onnxruntime: locate::onnxruntime_for(self.engine(), wanted, &self.environment)?,
-            threads: self.settings.threads.map(Threads::get),
+            threads: Some(self.settings.threads.map_or_else(Threads::for_engine, Threads::get)),
             precision: self.settings.precision.unwrap_or_default(),
             gpu: self.gpu_options(),
         })

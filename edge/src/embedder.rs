@@ -18,7 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use models::bundle::{Bundle, Manifest, Precision};
 use models::image::{Crop, ImageLimits, Region, Warning};
@@ -35,6 +35,8 @@ use crate::quality::Finding;
 use crate::slot::{EngineLease, EngineWatch, Running, Slot, Tuning, remembered_first, tune};
 
 pub use crate::backbone::EmbedError;
+
+mod batch;
 
 /// The backbone of a bundle on an engine that has passed the self-test of the bundle.
 pub struct Embedder {
@@ -66,6 +68,19 @@ pub struct Embedded {
 }
 
 impl Embedded {
+    /// Joins what was decoded with the embedding that the engine computed in this time.
+    #[must_use]
+    pub fn of(
+        image: DecodedImage,
+        embedding: Vec<f32>,
+        engine: EngineKind,
+        embed: Duration,
+    ) -> Self {
+        let DecodedImage { sha256, crop, kept, warnings, quality, timing, .. } = image;
+        let timing = Timing { embed, ..timing };
+        Self { embedding, engine, sha256, crop, kept, warnings, quality, timing }
+    }
+
     /// By which a class has the image once.
     #[must_use]
     pub fn key(&self) -> ImageKey {
@@ -94,7 +109,7 @@ impl Embedder {
         choice: EngineChoice,
         options: &EngineOptions,
     ) -> Result<Self, SelectError> {
-        Ok(Self::of(bundle, start_first(bundle, choice, options, None)?))
+        Ok(Self::of(&bundle.manifest, start_first(bundle, choice, options, None)?))
     }
 
     /// The same, and an engine that was found to be faster before is the first that is tried. The
@@ -110,18 +125,17 @@ impl Embedder {
         tuning: &Tuning,
     ) -> Result<Self, SelectError> {
         let first = remembered_first(bundle, choice, options, tuning);
-        let opened = Self::of(bundle, start_first(bundle, choice, options, first)?);
+        let opened = Self::of(&bundle.manifest, start_first(bundle, choice, options, first)?);
         let slot = tune(opened.slot, bundle, choice, options, tuning);
         Ok(Self { slot, ..opened })
     }
 
-    /// On an engine that was started for the bundle.
+    /// On an engine that was started for the bundle of this manifest.
     #[must_use]
-    pub fn of(bundle: &Bundle, Started { engine, precision, rejected }: Started) -> Self {
+    pub fn of(manifest: &Manifest, Started { engine, precision, rejected }: Started) -> Self {
         let kind = EngineKind { provider: engine.provider(), precision };
         let slot = Slot::new(Running { engine, kind, ms: None });
-        let decoder = ImageDecoder::new(&bundle.manifest);
-        Self { manifest: bundle.manifest.clone(), slot, rejected, decoder }
+        Self { manifest: manifest.clone(), slot, rejected, decoder: ImageDecoder::new(manifest) }
     }
 
     /// The same with other limits for images.
@@ -157,7 +171,7 @@ impl Embedder {
     /// # Errors
     /// [`EmbedError::Engine`] or [`EmbedError::Output`].
     pub fn embed_decoded(&mut self, image: DecodedImage) -> Result<Embedded, EmbedError> {
-        self.embed_leased(&mut EngineLease::default(), image)
+        self.embed_leased(&EngineLease::default(), image)
     }
 
     /// The same on the engine of a request, for a request of several images.
@@ -166,16 +180,14 @@ impl Embedder {
     /// Those of [`Embedder::embed_decoded`]; [`EmbedError::Replaced`] as for [`Slot::run`].
     pub fn embed_leased(
         &mut self,
-        lease: &mut EngineLease,
+        lease: &EngineLease,
         image: DecodedImage,
     ) -> Result<Embedded, EmbedError> {
         // Timed on its own: the image may have waited for the engine since it was decoded.
-        let DecodedImage { input, sha256, crop, kept, warnings, quality, mut timing } = image;
         let start = Instant::now();
-        let embedding = self.run(lease, input.view().insert_axis(Axis(0)))?.into_iter().collect();
-        timing.embed = start.elapsed();
+        let embedding = self.run(&[lease], image.input.view().insert_axis(Axis(0)))?;
         let engine = lease.kind().expect("invariant: it has just run");
-        Ok(Embedded { embedding, engine, sha256, crop, kept, warnings, quality, timing })
+        Ok(Embedded::of(image, embedding.into_iter().collect(), engine, start.elapsed()))
     }
 
     /// Embeds inputs `[3, h, w]` that [`ImageDecoder`] made: `[images, s]`, in batches of at most
@@ -194,11 +206,11 @@ impl Embedder {
     }
 
     fn embed_on_one(&mut self, images: &[Array3<f32>]) -> Result<Array2<f32>, EmbedError> {
-        let mut lease = EngineLease::default();
+        let lease = EngineLease::default();
         let mut rows = Array2::zeros((0, self.manifest.backbone.embedding_size));
         // A manifest that was read has 1 or more. Its fields are public, and `chunks` panics at 0.
         for batch in images.chunks(self.manifest.backbone.max_batch.max(1)) {
-            rows.append(Axis(0), self.embed_chunk(&mut lease, batch)?.view())
+            rows.append(Axis(0), self.embed_chunk(&lease, batch)?.view())
                 .expect("invariant: a backbone's embeddings have embedding_size columns");
         }
         Ok(rows)
@@ -212,7 +224,7 @@ impl Embedder {
     /// [`EmbedError::Engine`], also for another number of values; [`EmbedError::Output`] if the
     /// embedding is not finite, as for values that are far from those of an image.
     pub fn embed_input(&mut self, input: &[f32]) -> Result<Vec<f32>, EmbedError> {
-        self.embed_input_leased(&mut EngineLease::default(), input)
+        self.embed_input_leased(&EngineLease::default(), input)
     }
 
     /// The same on the engine of a request, for a request of several inputs.
@@ -221,31 +233,32 @@ impl Embedder {
     /// Those of [`Embedder::embed_input`]; [`EmbedError::Replaced`] as for [`Slot::run`].
     pub fn embed_input_leased(
         &mut self,
-        lease: &mut EngineLease,
+        lease: &EngineLease,
         input: &[f32],
     ) -> Result<Vec<f32>, EmbedError> {
         let size = self.manifest.preprocess.size;
         let batch = ArrayView4::from_shape((1, 3, size, size), input)
             .map_err(|_| wrong_length(size, input.len()))?;
-        Ok(self.run(lease, batch)?.into_iter().collect())
+        Ok(self.run(&[lease], batch)?.into_iter().collect())
     }
 
     fn embed_chunk(
         &mut self,
-        lease: &mut EngineLease,
+        lease: &EngineLease,
         images: &[Array3<f32>],
     ) -> Result<Array2<f32>, EmbedError> {
         let views: Vec<_> = images.iter().map(|image| image.view()).collect();
         let batch = stack(Axis(0), &views).map_err(|_| shapes_differ(images))?;
-        self.run(lease, batch.view())
+        self.run(&[lease], batch.view())
     }
 
+    /// Runs a batch of requests that share an engine.
     fn run(
         &mut self,
-        lease: &mut EngineLease,
+        leases: &[&EngineLease],
         batch: ArrayView4<f32>,
     ) -> Result<Array2<f32>, EmbedError> {
-        self.slot.run(lease, |engine| embed_batch(engine, &self.manifest, batch))
+        self.slot.run_together(leases, |engine| embed_batch(engine, &self.manifest, batch))
     }
 
     /// Decodes images for this network; it can be cloned and used on other threads.

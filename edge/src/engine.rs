@@ -11,6 +11,8 @@
 //! assert_eq!(EngineChoice::Auto.providers().first(), Some(&Provider::TensorRt));
 //! ```
 
+#[doc(hidden)]
+pub mod bare;
 pub mod cache;
 mod choice;
 mod cuda;

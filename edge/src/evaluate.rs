@@ -50,9 +50,11 @@ use crate::backbone::EmbedError;
 use crate::decoder::ImageDecoder;
 use crate::embedder::Embedder;
 use crate::lexicon::{Meaning, NameKnowledge, Rule};
+use crate::pipeline::ahead;
 
-/// The images that are held as network inputs at a time; at 224x224 they take 150 MB.
-const CHUNK: usize = 256;
+/// The images that are held as network inputs at a time, while as many are decoded; at 224x224 all
+/// of them take 77 MB. No smaller than the largest batch that bundles have today.
+const CHUNK: usize = 64;
 
 /// Why an evaluation failed.
 #[derive(Debug, thiserror::Error)]
@@ -204,41 +206,44 @@ pub fn embed_classes(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<Array2<f32>>, EvaluateError> {
     let total = classes.iter().map(|class| class.images.len().min(most)).sum();
+    let size = embedder.manifest().backbone.embedding_size;
+    let mut embeddings: Vec<_> = classes.iter().map(|_| Array2::zeros((0, size))).collect();
+    let chunks = classes.iter().enumerate().flat_map(|(class, of)| chunks(class, of, most));
+    let decoder = embedder.decoder().clone();
+    let prepare = |Chunk { class, images }| {
+        let inputs = images.par_iter().map(|image| network_input(&decoder, dataset, image));
+        (class, inputs.collect::<Result<Vec<Array3<f32>>, EvaluateError>>())
+    };
     let mut done = 0;
-    let mut embeddings = Vec::new();
-    for class in classes {
-        embeddings.push(embed_class(embedder, dataset, class, most, &mut |images| {
-            done += images;
-            progress(done, total);
-        })?);
-    }
+    ahead(chunks, prepare, |(class, inputs)| {
+        let inputs = inputs?;
+        let rows = embedder.embed_images(&inputs).map_err(|source| EvaluateError::Embed {
+            image: classes[class].name.clone(),
+            source,
+        })?;
+        embeddings[class]
+            .append(Axis(0), rows.view())
+            .expect("invariant: embeddings of one backbone have one size");
+        done += inputs.len();
+        progress(done, total);
+        Ok::<(), EvaluateError>(())
+    })?;
     Ok(embeddings)
 }
 
-fn embed_class(
-    embedder: &mut Embedder,
-    dataset: &Dataset,
-    class: &Class,
-    most: usize,
-    count: &mut dyn FnMut(usize),
-) -> Result<Array2<f32>, EvaluateError> {
-    let taken = class.images.len().min(most);
+/// Images of a class that are decoded and embedded together.
+struct Chunk<'a> {
+    /// Its place in the list of classes.
+    class: usize,
+    images: Vec<&'a ImageRef>,
+}
+
+/// At most `most` images of a class, evenly spaced, in parts.
+fn chunks(class: usize, of: &Class, most: usize) -> Vec<Chunk<'_>> {
+    let taken = of.images.len().min(most);
     let images: Vec<&ImageRef> =
-        (0..taken).map(|image| &class.images[image * class.images.len() / taken]).collect();
-    let mut rows = Array2::zeros((0, embedder.manifest().backbone.embedding_size));
-    // Decoding takes all processor cores, then the one engine runs: both in turn, chunk by chunk.
-    for images in images.chunks(CHUNK) {
-        let decoder = embedder.decoder();
-        let inputs = images.par_iter().map(|image| network_input(decoder, dataset, image));
-        let inputs: Vec<Array3<f32>> = inputs.collect::<Result<_, EvaluateError>>()?;
-        let embedded = embedder.embed_images(&inputs);
-        let embedded = embedded
-            .map_err(|source| EvaluateError::Embed { image: class.name.clone(), source })?;
-        rows.append(Axis(0), embedded.view())
-            .expect("invariant: embeddings of one backbone have one size");
-        count(images.len());
-    }
-    Ok(rows)
+        (0..taken).map(|image| &of.images[image * of.images.len() / taken]).collect();
+    images.chunks(CHUNK).map(|images| Chunk { class, images: images.to_vec() }).collect()
 }
 
 /// An image of the data set, decoded and preprocessed: `[3, h, w]`.

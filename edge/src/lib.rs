@@ -25,6 +25,7 @@ mod fault;
 pub mod gallery;
 pub mod lexicon;
 pub mod locate;
+pub mod pipeline;
 pub mod quality;
 pub mod recognizer;
 mod similarity;

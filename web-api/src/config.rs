@@ -7,6 +7,7 @@ mod arguments;
 mod limits;
 
 use std::ffi::{OsStr, OsString};
+use std::time::Duration;
 
 use clap::{Arg, CommandFactory};
 use edge::device::DeviceSettings;
@@ -17,6 +18,9 @@ use tracing::level_filters::LevelFilter;
 use arguments::Arguments;
 pub use limits::Limits;
 pub use settings::{BasePath, Listen, TlsFiles, TrustedProxy};
+
+/// The longest time that the engine may wait for more images, in milliseconds.
+const MAX_BATCH_WAIT: u64 = 1000;
 
 /// The resolved settings.
 #[derive(Debug, Clone)]
@@ -43,6 +47,8 @@ pub struct Config {
     pub log: LevelFilter,
     /// Limits of requests.
     pub limits: Limits,
+    /// How long the engine waits for more images before it runs those that wait.
+    pub batch_wait: Duration,
     /// Ask the running service for its health instead of starting one.
     pub check_health: bool,
 }
@@ -114,8 +120,18 @@ impl Config {
             trusted_proxy: service.trusted_proxy,
             log: service.log,
             limits,
+            batch_wait: batch_wait(service.batch_wait)?,
             check_health: false,
         })
+    }
+}
+
+fn batch_wait(milliseconds: u64) -> Result<Duration, SettingsError> {
+    match milliseconds {
+        0..=MAX_BATCH_WAIT => Ok(Duration::from_millis(milliseconds)),
+        _ => Err(SettingsError::Contradiction(format!(
+            "--batch-wait {milliseconds}: expected 0 to {MAX_BATCH_WAIT} milliseconds"
+        ))),
     }
 }
 
@@ -260,6 +276,10 @@ mod tests {
             assert_eq!(error, expected);
             assert_eq!(resolve(&[name, "0"]).is_ok(), least == 0, "{name}");
         }
+        let error = resolve(&["--batch-wait", "1001"]).unwrap_err().to_string();
+        assert_eq!(error, "--batch-wait 1001: expected 0 to 1000 milliseconds");
+        assert_eq!(resolve(&["--batch-wait", "2"]).unwrap().batch_wait, Duration::from_millis(2));
+        assert_eq!(resolve(&[]).unwrap().batch_wait, Duration::ZERO);
         let error = with_file("max_classes = 0", &[]).unwrap_err().to_string();
         assert_eq!(error, "--max-classes 0: expected 1 or more");
     }

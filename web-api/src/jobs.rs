@@ -7,8 +7,10 @@
 pub mod budget;
 pub mod client;
 pub mod decode_queue;
+pub mod engine_thread;
 pub mod error;
 pub mod fair_queue;
+pub mod in_order;
 pub mod owner_thread;
 pub mod reembed;
 pub mod replays;

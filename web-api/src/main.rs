@@ -30,6 +30,7 @@ use web_api::health;
 use web_api::http::listener::Listener;
 use web_api::http::server;
 use web_api::http::tls::Tls;
+use web_api::jobs::engine_thread::EngineThread;
 use web_api::jobs::owner_thread::OwnerThread;
 use web_api::log::Log;
 use web_api::reembed;
@@ -109,7 +110,8 @@ fn run(mut config: Config, start: Instant) -> Result<(), AnyFault> {
         Some(watch) => Engines::follow(watch.clone())?,
         None => Engines::default(),
     };
-    let (engine, engine_thread) = OwnerThread::start("engine", recognizer.take_embedder()?)?;
+    let (engine, engine_thread) =
+        EngineThread::start(recognizer.take_embedder()?, config.batch_wait)?;
     let (gallery, gallery_thread) = OwnerThread::start("gallery", recognizer)?;
     // Before requests are served: without a key they would be those of an admin.
     exposure.set_up(&config)?;

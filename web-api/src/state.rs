@@ -1,5 +1,6 @@
 //! What all requests share.
 
+mod embed;
 mod engines;
 mod infer;
 pub mod inference;
@@ -14,10 +15,9 @@ use std::time::{Duration, Instant};
 use edge::Recognizer;
 use edge::classifier::SimilarExample;
 use edge::decoder::ImageDecoder;
-use edge::embedder::{Embedded, Embedder};
+use edge::embedder::Embedded;
 use edge::gallery::{GalleryEntry, KeepImages};
 use edge::recognizer::{Classification, ClassifyOptions, RecognizerError, Snapshot};
-use edge::slot::EngineLease;
 use models::label::folded;
 
 use crate::config::Config;
@@ -26,7 +26,8 @@ use crate::engines::Engines;
 use crate::jobs::budget::{Budget, Lease};
 use crate::jobs::client::Caller;
 use crate::jobs::client::Writer;
-use crate::jobs::decode_queue::{DecodeQueue, Decoded};
+use crate::jobs::decode_queue::DecodeQueue;
+use crate::jobs::engine_thread::EngineThread;
 use crate::jobs::error::{JobError, catch_panic};
 use crate::jobs::owner_thread::OwnerThread;
 use crate::jobs::reembed::ReembedJob;
@@ -51,7 +52,7 @@ pub struct AppState {
     /// Decodes images.
     pub decode_queue: DecodeQueue,
     /// The thread that embeds images and compares them with snapshots of galleries.
-    engine: OwnerThread<Embedder>,
+    engine: EngineThread,
     /// The thread that reads and writes the galleries.
     gallery: OwnerThread<Recognizer>,
     /// Counters and durations.
@@ -121,12 +122,12 @@ impl AppState {
         config: Config,
         version: wire::Version,
         decoder: ImageDecoder,
-        engine: OwnerThread<Embedder>,
+        engine: EngineThread,
         gallery: OwnerThread<Recognizer>,
         store: PathBuf,
         galleries: &[GalleryEntry],
     ) -> io::Result<Self> {
-        let decode_queue = DecodeQueue::start(decoder, config.limits.max_queue)?;
+        let decode_queue = DecodeQueue::start(decoder, config.limits.max_queue, engine.batch())?;
         let buffers = Budget::new(config.limits.max_buffer_bytes, SMALL_PARTS);
         let connections = Connections::new(config.limits.max_connections);
         let metrics = Metrics::new(vec![
@@ -213,90 +214,6 @@ impl AppState {
             Ok::<_, JobError>(done??)
         });
         changed.await?
-    }
-
-    /// Decodes and embeds images to classify them, one after another; nothing is kept of them.
-    ///
-    /// # Errors
-    /// [`JobError`].
-    pub async fn embed(
-        &self,
-        caller: Caller,
-        images: &Arc<Uploads>,
-    ) -> Result<Embeddings, JobError> {
-        self.embed_all(caller, images, None).await
-    }
-
-    /// Decodes and embeds images to enroll them, one after another, with what is kept of them and
-    /// what may be wrong with them. For files, what is kept is complete only after
-    /// [`Embeddings::keep_originals`].
-    ///
-    /// # Errors
-    /// [`JobError`].
-    pub async fn embed_to_keep(
-        &self,
-        caller: Caller,
-        images: &Arc<Uploads>,
-        keep: KeepImages,
-    ) -> Result<Embeddings, JobError> {
-        self.embed_all(caller, images, Some(keep)).await
-    }
-
-    /// All images on one engine: if it fails after the first of them, all are embedded anew.
-    async fn embed_all(
-        &self,
-        caller: Caller,
-        images: &Arc<Uploads>,
-        keep: Option<KeepImages>,
-    ) -> Result<Embeddings, JobError> {
-        // The limit is on images, not on requests.
-        let places = self.decode_queue.admit(caller.client, images.files.len())?;
-        let originals = (keep == Some(KeepImages::Original)).then(|| Arc::clone(images));
-        // The files are in memory already: a copy now would stay there while the call waits.
-        let keep = if originals.is_some() { Some(KeepImages::Off) } else { keep };
-        loop {
-            match self.embed_on_one(caller, images, keep).await {
-                // Each engine is lost once.
-                Err(error) if error.is_replaced() => {}
-                Err(error) => return Err(error),
-                Ok((images, memory)) => {
-                    return Ok(Embeddings { images, originals, _memory: memory, _places: places });
-                }
-            }
-        }
-    }
-
-    /// Each image is a job of its own: other calls are served between two images, and work for a
-    /// closed connection stops. Returns the memory of what is kept too.
-    async fn embed_on_one(
-        &self,
-        caller: Caller,
-        images: &Arc<Uploads>,
-        keep: Option<KeepImages>,
-    ) -> Result<(Vec<Embedded>, Lease), JobError> {
-        let mut memory = self.buffers.lease(caller.client);
-        let mut all = Vec::with_capacity(images.files.len());
-        let mut engine = EngineLease::default();
-        for index in 0..images.files.len() {
-            let decoded = self.decode_queue.decode(caller, images, index, keep).await?;
-            let kept = decoded.image.kept.as_ref().map_or(0, Vec::len);
-            if kept > 0 && !memory.grow(kept) {
-                return Err(JobError::NoMemory);
-            }
-            let mut taken = engine.clone();
-            let work = move |embedder: &mut Embedder| {
-                // All of it, so that a job that waits counts as one.
-                let Decoded { image, waits } = decoded;
-                let embedded = embedder.embed_leased(&mut taken, image);
-                drop(waits);
-                embedded.map(|embedded| (embedded, taken))
-            };
-            let done = self.engine.call(caller, work).await?.map_err(RecognizerError::from)?;
-            engine = done.1;
-            self.observe(&done.0);
-            all.push(done.0);
-        }
-        Ok((all, memory))
     }
 
     /// Classifies a part of the images of a call, all of it in one job.
@@ -437,12 +354,6 @@ impl AppState {
             work(recognizer)
         })
         .await
-    }
-
-    fn observe(&self, embedded: &Embedded) {
-        self.metrics.stage(Stage::Decode, embedded.timing.decode);
-        self.metrics.stage(Stage::Preprocess, embedded.timing.preprocess);
-        self.metrics.stage(Stage::Embed, embedded.timing.embed);
     }
 }
 

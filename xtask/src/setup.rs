@@ -1,12 +1,14 @@
-//! What a checkout needs beyond crates: `.venv` and `.libtorch`, fetched by package name with pip.
+//! What a checkout needs beyond crates: `.venv` and `.libtorch`, fetched by package name with pip,
+//! and `.onnxruntime` with npm, if there is npm.
 //!
-//! The service needs neither. `.knowledge` is for training with name knowledge, `.weights` for
+//! The service needs none. `.knowledge` is for training with name knowledge, `.weights` for
 //! importing weights. Each is made only when it is missing or of another version; a run that was
 //! interrupted is continued.
 
 mod folder;
 mod knowledge;
 mod libtorch;
+pub(crate) mod old_runtime;
 mod stubs;
 mod venv;
 mod weights;
@@ -22,8 +24,17 @@ pub(crate) fn setup(home: &Path) -> Result<()> {
     let _lock = lock(home)?;
     let python = venv::make(&home.join(".venv"))?;
     libtorch::lay(home, &python)?;
+    if let Err(error) = old_runtime::lay(home) {
+        println!("setup: the tests run without an old ONNX Runtime: {error:#}");
+    }
     println!("setup: .venv and .libtorch are ready in {}", home.display());
     Ok(())
+}
+
+/// The path of an old library of ONNX Runtime, which is laid under `home` if it is not there yet.
+pub(crate) fn old_onnxruntime(home: &Path) -> Result<PathBuf> {
+    let _lock = lock(home)?;
+    old_runtime::lay(home)
 }
 
 /// Makes `.venv` under `home`, if it is not there yet; returns its Python.

@@ -8,6 +8,7 @@ mod totals;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Command, ExitStatus};
 
 use anyhow::{Result, ensure};
 
@@ -16,6 +17,18 @@ use report::{Report, Summary};
 pub(crate) use totals::Totals;
 
 const TEST: [&str; 4] = ["test", "--workspace", "--release", "--no-fail-fast"];
+
+/// The modules of tests that run networks.
+const OF_ENGINES: [&str; 8] = [
+    "engines::",
+    "bundles::",
+    "batches::",
+    "inference::",
+    "recognition::",
+    "knowing::",
+    "jpeg_embeddings::",
+    "verification::",
+];
 
 /// Sets up, builds and runs all tests; prints the summary; `true` when nothing failed.
 ///
@@ -39,12 +52,36 @@ fn run(root: &Path) -> Result<Summary> {
     let mut report = Report::new(build(root)?);
     let mut cargo = process::cargo(root);
     cargo.args(TEST).args(["--", "--show-output"]);
-    let status = process::lines(&mut cargo, |line| {
+    let status = listed(&mut cargo, &mut report)?;
+    let status_with_old = with_old_runtime(root, &mut report)?;
+    Ok(report.finish(if status.success() { status_with_old.unwrap_or(status) } else { status }))
+}
+
+/// Runs the tests of engines again with an old library of ONNX Runtime: a process loads one only.
+fn with_old_runtime(root: &Path, report: &mut Report) -> Result<Option<ExitStatus>> {
+    let version = setup::old_runtime::VERSION;
+    match setup::old_onnxruntime(root) {
+        Ok(library) => {
+            println!("\nengines on ONNX Runtime {version}");
+            report.again(version);
+            let mut cargo = process::cargo(root);
+            cargo.args(TEST).args(["--test", "it", "--", "--show-output"]).args(OF_ENGINES);
+            listed(cargo.env("ORT_DYLIB_PATH", library), report).map(Some)
+        }
+        Err(error) => {
+            report.skip("edge", format!("engines on ONNX Runtime {version}: {error:#}"));
+            Ok(None)
+        }
+    }
+}
+
+/// Runs tests, prints their listing, and reads it into a report.
+fn listed(cargo: &mut Command, report: &mut Report) -> Result<ExitStatus> {
+    process::lines(cargo, |line| {
         if report.read(line) {
             println!("{line}");
         }
-    })?;
-    Ok(report.finish(status))
+    })
 }
 
 /// Builds the test programs of the whole workspace; returns which package each belongs to.

@@ -6,6 +6,7 @@ mod changed;
 pub(crate) mod classify;
 mod consent;
 pub(crate) mod doctor;
+mod embedding;
 pub(crate) mod engines;
 pub(crate) mod enroll;
 pub(crate) mod evaluate;
@@ -22,17 +23,13 @@ use std::path::Path;
 
 use edge::Recognizer;
 use edge::device::{Device, StoreAccess};
-use edge::embedder::Embedded;
 use edge::engine::Rejection;
 use edge::gallery::{Gallery, GalleryError};
 use edge::recognizer::{Availability, EngineInfo, GallerySummary, RecognizerError};
 use models::actor;
 use models::fault::{AnyFault, Blame, Message};
-use models::image::Crop;
 use serde::Serialize;
 use terminal::note;
-
-use inputs::Input;
 
 pub(crate) use file_error::FileError;
 
@@ -132,27 +129,6 @@ fn decision_off(recognizer: &Recognizer) -> Option<String> {
         "{reason}, so it rejects no image; use a bundle with a decision, or add one with \
          `handful-export fit-decision`"
     ))
-}
-
-/// Reads and embeds an image, or a part of it.
-fn embed_input(
-    recognizer: &mut Recognizer,
-    input: &Input,
-    crop: Option<Crop>,
-) -> Result<Embedded, FileError> {
-    read_and_embed(recognizer, input, crop).map_err(|fault| FileError {
-        file: input.name(),
-        error: fault.to_string(),
-        blame: fault.blame(),
-    })
-}
-
-fn read_and_embed(
-    recognizer: &mut Recognizer,
-    input: &Input,
-    crop: Option<Crop>,
-) -> Result<Embedded, AnyFault> {
-    Ok(recognizer.embed_cropped(&input.bytes()?, crop)?)
 }
 
 /// Prints each file's error and returns the command's: an engine's failure outweighs a bad file.

@@ -43,7 +43,8 @@ pub struct Device {
     #[config(layer_attr(arg(long, global = true, value_name = "FILE")))]
     pub onnxruntime: Option<PathBuf>,
 
-    /// Threads of the engine, at most the cores of this machine [default: chosen by the engine]
+    /// Threads of the engine, at most the cores of this machine [default: one for each performance
+    /// core]
     #[config(env = "HANDFUL_THREADS")]
     #[config(layer_attr(arg(long, global = true, value_name = "N")))]
     pub threads: Option<Threads>,

@@ -97,6 +97,11 @@ pub struct Service {
     #[config(layer_attr(arg(long, value_name = "N", help_heading = "Limits")))]
     pub max_queue: usize,
 
+    /// Milliseconds that the engine waits for more images to run them together; a GPU may want 2
+    #[config(env = "HANDFUL_BATCH_WAIT", default = 0)]
+    #[config(layer_attr(arg(long, value_name = "MS")))]
+    pub batch_wait: u64,
+
     /// Bytes of all request bodies and answers in memory; an address has at most three eighths of
     /// them, and gets status 429 beyond
     #[config(env = "HANDFUL_MAX_BUFFER_BYTES", default = 268_435_456)]

@@ -174,7 +174,7 @@ pub fn library_version(path: &Path) -> Option<String> {
 
 /// The environment of the library at `path`, which the first call loads. The `ort` crate is not
 /// left to find a library: its own search panics if there is none.
-fn environment(path: &Path) -> Result<Environment, EngineError> {
+pub(super) fn environment(path: &Path) -> Result<Environment, EngineError> {
     // Two paths may lead to one file.
     let asked = path.canonicalize().map_err(|error| {
         EngineError::Refused(format!("cannot read {}: {error}", path.display()))
@@ -197,6 +197,6 @@ fn environment(path: &Path) -> Result<Environment, EngineError> {
     Ok(environment)
 }
 
-fn refused<R>(error: ort::Error<R>) -> EngineError {
+pub(super) fn refused<R>(error: ort::Error<R>) -> EngineError {
     EngineError::Refused(error.message().to_owned())
 }

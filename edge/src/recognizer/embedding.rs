@@ -6,7 +6,7 @@ use super::Recognizer;
 use super::error::RecognizerError;
 use crate::attention::Attention;
 use crate::decoder::{DecodedImage, ImageDecoder};
-use crate::embedder::{Embedded, Embedder};
+use crate::embedder::{EmbedError, Embedded, Embedder};
 use crate::gallery::{KeepImages, NewExample};
 use crate::slot::{EngineWatch, Tuning};
 
@@ -94,6 +94,19 @@ impl Recognizer {
     /// [`RecognizerError::EmbedderTaken`] after [`Recognizer::take_embedder`].
     pub fn embed_decoded(&mut self, image: DecodedImage) -> Result<Embedded, RecognizerError> {
         Ok(self.networks.embedder()?.embed_decoded(image)?)
+    }
+
+    /// Embeds images that [`Recognizer::decoder`] has decoded, as many in a run of the engine as
+    /// [`Embedder::batch`]; each has its own result.
+    ///
+    /// # Errors
+    /// [`RecognizerError::Select`] if no engine can run the backbone;
+    /// [`RecognizerError::EmbedderTaken`] after [`Recognizer::take_embedder`].
+    pub fn embed_all(
+        &mut self,
+        images: impl IntoIterator<Item = DecodedImage>,
+    ) -> Result<Vec<Result<Embedded, EmbedError>>, RecognizerError> {
+        Ok(self.networks.embedder()?.embed_all(images))
     }
 
     /// Starts the engine of the backbone and gives it away with a decoder of the same limits, so

@@ -1,8 +1,9 @@
 //! The slot: the engine in use, and those before it.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, OnceLock};
 
 use super::watch::EngineWatch;
 use crate::backbone::EmbedError;
@@ -18,15 +19,25 @@ pub struct Running {
     pub ms: Option<f64>,
 }
 
-/// Keeps a request on one engine: its first image takes it. Dropped at the end of the request.
+/// Keeps a request on one engine: the first of its images that runs takes it. Clones are of the same
+/// request. The engine is kept as long as one of them.
 #[derive(Debug, Clone, Default)]
-pub struct EngineLease(Option<Arc<EngineKind>>);
+pub struct EngineLease(Arc<OnceLock<Arc<EngineKind>>>);
 
 impl EngineLease {
     /// The engine of the request; `None` before its first image.
     #[must_use]
     pub fn kind(&self) -> Option<EngineKind> {
-        self.0.as_deref().copied()
+        self.taken().map(|kind| **kind)
+    }
+
+    fn taken(&self) -> Option<&Arc<EngineKind>> {
+        self.0.get()
+    }
+
+    /// Takes this engine, unless the request has one.
+    fn take(&self, kind: &Arc<EngineKind>) {
+        self.0.get_or_init(|| Arc::clone(kind));
     }
 }
 
@@ -93,18 +104,50 @@ impl Slot {
     /// failed since: it has to begin anew, with another lease.
     pub fn run<T>(
         &mut self,
-        lease: &mut EngineLease,
+        lease: &EngineLease,
+        work: impl FnMut(&mut dyn Engine) -> Result<T, EmbedError>,
+    ) -> Result<T, EmbedError> {
+        self.run_together(&[lease], work)
+    }
+
+    /// The places of those leases that can share runs, a list for each engine.
+    pub(crate) fn sharing(&mut self, leases: &[EngineLease]) -> Vec<Vec<usize>> {
+        if leases.iter().any(|lease| lease.taken().is_none()) {
+            self.take_over();
+        }
+        let newest = self.engines.len() - 1;
+        let mut sharing: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+        for (place, lease) in leases.iter().enumerate() {
+            let engine = lease.taken().map_or(Some(newest), |taken| self.place(taken));
+            sharing.entry(engine).or_default().push(place);
+        }
+        sharing.into_values().collect()
+    }
+
+    /// Runs `work` for requests that [share](Self::sharing) an engine, as [`Slot::run`] does.
+    ///
+    /// # Errors
+    /// Those of [`Slot::run`].
+    pub(crate) fn run_together<T>(
+        &mut self,
+        leases: &[&EngineLease],
         mut work: impl FnMut(&mut dyn Engine) -> Result<T, EmbedError>,
     ) -> Result<T, EmbedError> {
-        let is_first = lease.0.is_none();
-        if is_first {
-            self.take_over();
-            lease.0 = Some(Arc::clone(&self.in_use().lease));
-        }
+        let taken = leases.iter().find_map(|lease| lease.taken());
+        let place = match taken {
+            Some(taken) => self.place(taken).ok_or(EmbedError::Replaced)?,
+            None => {
+                self.take_over();
+                self.engines.len() - 1
+            }
+        };
         self.watch.count_run();
-        let place = self.place(lease).ok_or(EmbedError::Replaced)?;
-        let error = match work(self.engines[place].running.engine.as_mut()) {
-            Ok(done) => return Ok(done),
+        let engine = &mut self.engines[place];
+        let error = match work(engine.running.engine.as_mut()) {
+            Ok(done) => {
+                leases.iter().for_each(|lease| lease.take(&engine.lease));
+                return Ok(done);
+            }
             Err(error) => error,
         };
         if place == 0 || place + 1 < self.engines.len() {
@@ -113,12 +156,12 @@ impl Slot {
         // It judges as well: what it cannot do either is the fault of the image.
         let before = &mut self.engines[place - 1];
         let Ok(done) = work(before.running.engine.as_mut()) else { return Err(error) };
-        let lease_before = Arc::clone(&before.lease);
+        let engine_before = Arc::clone(&before.lease);
         self.fall_back(&error);
-        if !is_first {
+        if taken.is_some() {
             return Err(EmbedError::Replaced);
         }
-        lease.0 = Some(lease_before);
+        leases.iter().for_each(|lease| lease.take(&engine_before));
         Ok(done)
     }
 
@@ -126,8 +169,7 @@ impl Slot {
         self.engines.last().expect("invariant: one engine at least")
     }
 
-    fn place(&self, lease: &EngineLease) -> Option<usize> {
-        let wanted = lease.0.as_ref()?;
+    fn place(&self, wanted: &Arc<EngineKind>) -> Option<usize> {
         self.engines.iter().position(|placed| Arc::ptr_eq(&placed.lease, wanted))
     }
 

@@ -86,7 +86,9 @@ fn an_engine_that_fails_the_self_test_is_refused() {
     let library = onnxruntime("the self-test on ONNX Runtime");
     let error =
         Embedder::open(&bundle, EngineChoice::Auto, &options(library.clone())).err().unwrap();
-    assert_eq!(error.rejected.len(), Provider::ALL.len());
+    // What has to be built is tried behind the engine in use.
+    let at_once = Provider::ALL.iter().filter(|provider| !provider.needs_build());
+    assert_eq!(error.rejected.len(), at_once.count());
     for rejection in &error.rejected {
         let runs = rejection.provider == Provider::Tract
             || rejection.provider == Provider::Cpu && library.is_some();

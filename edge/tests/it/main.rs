@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod background;
+mod batches;
 mod board;
 mod bundles;
 mod conformance;

@@ -29,10 +29,11 @@ const THREADS: [(&str, u64, bool); 3] = [
     ("decode-large", u64::MAX, true),
 ];
 
-/// Images of one priority that are decoded and wait for the engine, or are being decoded: beyond
-/// them, only what other threads begin in the same moment. More would make nothing faster, and take
-/// the memory of a network input each.
-const MAX_DECODED: usize = 6;
+/// Images of one priority that are decoded and wait for the engine, or are being decoded: at least
+/// the first number, and as many as a batch of the engine up to the second one. Beyond them, only
+/// what other threads begin in the same moment. More would make nothing faster, and take the memory
+/// of a network input each.
+const DECODED: [usize; 2] = [6, 16];
 
 /// One part in 256 of the queue is granted to an address whatever the others have.
 const SMALL_PARTS: usize = 256;
@@ -53,6 +54,8 @@ pub struct DecodeQueue {
 /// What the threads share.
 struct Work {
     jobs: FairQueue<Job>,
+    /// The most of them of one priority.
+    max_decoded: usize,
     /// Decoded images that wait for the engine.
     high: AtomicUsize,
     normal: AtomicUsize,
@@ -107,15 +110,19 @@ struct Job {
 }
 
 impl DecodeQueue {
-    /// A queue of at most `max_queue` images that wait or are being processed. Its threads end
-    /// when it is dropped.
+    /// A queue of at most `max_queue` images that wait or are being processed, for an engine that
+    /// runs `batch` of them at once. Its threads end when it is dropped.
     ///
     /// # Errors
     /// When the system cannot start a thread.
-    pub fn start(decoder: ImageDecoder, max_queue: usize) -> io::Result<Self> {
-        let work =
-            Work { jobs: FairQueue::new(), high: AtomicUsize::new(0), normal: AtomicUsize::new(0) };
-        let work = Arc::new(work);
+    pub fn start(decoder: ImageDecoder, max_queue: usize, batch: usize) -> io::Result<Self> {
+        let [least, most] = DECODED;
+        let work = Arc::new(Work {
+            jobs: FairQueue::new(),
+            max_decoded: batch.clamp(least, most),
+            high: AtomicUsize::new(0),
+            normal: AtomicUsize::new(0),
+        });
         for (name, max_cost, gives_way) in THREADS {
             let decoder = decoder.clone();
             let thread = Decoder { decoder, work: Arc::clone(&work), max_cost };
@@ -197,7 +204,7 @@ impl Decoder {
 
     fn accepts(&self, caller: Caller, job: &Job) -> bool {
         let waiting = self.work.decoded(caller.priority).load(Ordering::SeqCst);
-        job.cost < self.max_cost && waiting < MAX_DECODED
+        job.cost < self.max_cost && waiting < self.work.max_decoded
     }
 
     fn decode(&self, job: Job, waits: Waits) {

@@ -9,8 +9,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::mem;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::client::{Caller, ClientAddress, Priority};
 
@@ -37,6 +37,16 @@ impl<T> Drop for Ticket<'_, T> {
         let removed = self.queue.lock().remove(self.caller, self.number);
         // Not while the queue is locked: a job may hold much.
         drop(removed);
+    }
+}
+
+/// Drops the jobs that wait when the thread that serves them ends, also by a panic: their callers
+/// wait for it.
+pub(super) struct ClearOnDrop<T>(pub(super) Arc<FairQueue<T>>);
+
+impl<T> Drop for ClearOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.clear();
     }
 }
 
@@ -114,6 +124,24 @@ impl<T> FairQueue<T> {
                 return next;
             }
             levels = self.changed.wait(levels).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The same, but waits no longer than until `end`. `None` if there is no such job then.
+    pub fn pop_until(
+        &self,
+        end: Instant,
+        accepts: impl Fn(Caller, &T) -> bool,
+    ) -> Option<(Caller, T)> {
+        let mut levels = self.lock();
+        loop {
+            let next = levels.next(&accepts);
+            let left = end.saturating_duration_since(Instant::now());
+            if next.is_some() || levels.is_closed || left.is_zero() {
+                return next;
+            }
+            let waited = self.changed.wait_timeout(levels, left);
+            (levels, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -246,7 +274,6 @@ impl<T> Lane<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::thread;
 
     use super::super::client::tests::client;
@@ -335,6 +362,15 @@ mod tests {
         assert_eq!(queue.pop(|_, job| *job < 5), None);
         assert!(queue.pop(|_, _| true).is_some() && queue.pop(|_, _| true).is_some());
         assert_eq!(queue.push(client(1).into(), 1).err(), Some(1));
+    }
+
+    #[test]
+    fn a_wait_for_a_job_ends() {
+        let queue = filled(&[(1, 9)]);
+        let end = Instant::now() + Duration::from_millis(20);
+        assert_eq!(queue.pop_until(end, |_, job| *job < 5), None);
+        assert!(Instant::now() >= end);
+        assert_eq!(queue.pop_until(end, |_, _| true), Some((client(1).into(), 9)));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! A thread that owns a state; all other threads send it jobs through a fair queue.
 //!
-//! The service has two: `engine` owns the backbone, `gallery` the galleries. A job is a closure on
-//! the owned state; its result returns through a oneshot channel. Addresses take turns by the time
-//! that their jobs took, the job of a request that has ended leaves the queue, and a panic fails
-//! one job only. Each request, and each list that is being sent, has one job at a time, so the
-//! number of connections bounds the queues.
+//! `gallery` owns the galleries; [`EngineThread`](super::engine_thread::EngineThread) is the same
+//! for the backbone, with batches. A job is a closure on the owned state; its result returns
+//! through a oneshot channel. Addresses take turns by the time that their jobs took, the job of a
+//! request that has ended leaves the queue, and a panic fails one job only. Each request, and each
+//! list that is being sent, has one job at a time, or a few images in work, so the number of
+//! connections bounds the queues.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::client::Caller;
 use super::error::{JobError, catch_panic};
-use super::fair_queue::FairQueue;
+use super::fair_queue::{ClearOnDrop, FairQueue};
 
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
@@ -78,15 +79,6 @@ impl<S> Drop for OwnerThread<S> {
     fn drop(&mut self) {
         // What clients were promised is still done.
         self.jobs.close();
-    }
-}
-
-/// Drops the jobs that wait when the thread ends, also by a panic: their callers wait for it.
-struct ClearOnDrop<S>(Arc<FairQueue<Job<S>>>);
-
-impl<S> Drop for ClearOnDrop<S> {
-    fn drop(&mut self) {
-        self.0.clear();
     }
 }
 

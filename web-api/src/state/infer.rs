@@ -1,15 +1,16 @@
 //! Runs networks on tensors of clients: a row is a job of its own, so that other calls are served
-//! between two rows.
+//! between two rows. Rows of the backbone share runs with each other and with images.
 
 use edge::Recognizer;
-use edge::embedder::{EmbedError, Embedder};
 use edge::recognizer::RecognizerError;
 use edge::slot::EngineLease;
 
 use super::AppState;
+use super::embed::AT_ONCE;
 use super::inference::{Kind, Network, Values};
 use crate::jobs::client::Caller;
 use crate::jobs::error::JobError;
+use crate::jobs::in_order::in_order;
 
 impl AppState {
     /// Runs a network on each row of its inputs, which are in its order and have as many values as
@@ -43,13 +44,15 @@ impl AppState {
         inputs: &[Values],
         rows: usize,
     ) -> Result<Vec<Vec<f32>>, JobError> {
-        let mut engine = EngineLease::default();
+        let engine = EngineLease::default();
         let sizes = network.outputs.iter().map(|output| rows * output.row_len());
         let mut outputs: Vec<Vec<f32>> = sizes.map(Vec::with_capacity).collect();
-        for row in 0..rows {
+        let each = (0..rows).map(|row| {
             let given = network.inputs.iter().zip(inputs);
             let given = given.map(|(input, values)| values.row(row, input.row_len())).collect();
-            let computed = self.infer_row(caller, network.kind, given, &mut engine).await?;
+            self.infer_row(caller, network.kind, given, &engine)
+        });
+        for computed in in_order(each, AT_ONCE).await? {
             for (output, values) in outputs.iter_mut().zip(computed) {
                 output.extend(values);
             }
@@ -63,21 +66,13 @@ impl AppState {
         caller: Caller,
         kind: Kind,
         inputs: Vec<Vec<f32>>,
-        engine: &mut EngineLease,
+        engine: &EngineLease,
     ) -> Result<Vec<Vec<f32>>, JobError> {
         match kind {
             Kind::Backbone => {
-                let mut taken = engine.clone();
-                let work = move |embedder: &mut Embedder| {
-                    let inputs = inputs.iter();
-                    let embeddings =
-                        inputs.map(|input| embedder.embed_input_leased(&mut taken, input));
-                    let embeddings = embeddings.collect::<Result<Vec<_>, _>>()?;
-                    Ok::<_, EmbedError>((embeddings, taken))
-                };
-                let done = self.engine.call(caller, work).await?.map_err(RecognizerError::from)?;
-                *engine = done.1;
-                Ok(done.0)
+                // The backbone has one input and one output.
+                let input = inputs.into_iter().next().unwrap_or_default();
+                Ok(vec![self.engine.embed(caller, engine, input, None).await?.values])
             }
             Kind::Completer => {
                 let work = move |recognizer: &mut Recognizer| {

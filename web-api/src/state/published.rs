@@ -167,10 +167,10 @@ mod tests {
 
     use edge::decoder::Timing;
     use edge::embedder::Embedded;
-    use edge::engine::{EngineChoice, EngineOptions, Provider};
+    use edge::engine::{EngineChoice, EngineKind, EngineOptions, Provider};
     use edge::gallery::{Galleries, Gallery, GallerySettings};
     use edge::recognizer::{ClassifyOptions, Precondition};
-    use models::bundle::{Bundle, BundleLimits};
+    use models::bundle::{Bundle, BundleLimits, Precision};
     use tempfile::TempDir;
     use tokio::sync::oneshot;
     use tokio::time::timeout;
@@ -178,6 +178,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::jobs::client::{Caller, ClientAddress, Writer};
+    use crate::jobs::engine_thread::EngineThread;
     use crate::jobs::error::JobError;
     use crate::jobs::owner_thread::OwnerThread;
     use crate::state::{AppState, Embeddings};
@@ -244,7 +245,7 @@ mod tests {
                 Config::resolve([OsString::from("handful-server")]).unwrap(),
                 version(embedding_size),
                 decoder,
-                OwnerThread::start("engine", embedder).unwrap().0,
+                EngineThread::start(embedder, Duration::ZERO).unwrap().0,
                 OwnerThread::start("gallery", recognizer).unwrap().0,
                 store.path().to_owned(),
                 &listed,
@@ -256,6 +257,7 @@ mod tests {
         fn image(&self) -> Arc<Embeddings> {
             let image = Embedded {
                 embedding: vec![1.0; self.embedding_size],
+                engine: EngineKind { provider: Provider::Tract, precision: Precision::Fp32 },
                 sha256: [7; 32],
                 crop: None,
                 kept: None,

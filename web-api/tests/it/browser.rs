@@ -355,12 +355,22 @@ fn the_page_reports_that_the_service_is_gone() {
 }
 
 /// Saves a screenshot if they are wanted.
+/// Saves the whole page, if screenshots are wanted.
 pub(crate) fn snap(browser: &Browser, name: &str) {
+    save(browser, name, true);
+}
+
+/// The same for what is in view.
+pub(crate) fn snap_view(browser: &Browser, name: &str) {
+    save(browser, name, false);
+}
+
+fn save(browser: &Browser, name: &str, is_whole: bool) {
     let Some(dir) = std::env::var_os("HANDFUL_SCREENSHOTS") else { return };
     // Colors change softly.
     thread::sleep(Duration::from_millis(500));
     let path = Path::new(&dir).join(format!("{name}.png"));
-    fs::write(path, from_base64(&browser.screenshot())).unwrap();
+    fs::write(path, from_base64(&browser.screenshot(is_whole))).unwrap();
 }
 
 fn take_screenshots(browser: &Browser) {

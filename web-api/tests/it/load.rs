@@ -1,10 +1,11 @@
 //! The service at full rate for a long time: eight clients that classify and one that enrolls. And
-//! what enrolling costs those who classify (`enrolling`).
+//! what enrolling costs those who classify (`enrolling`), and what the service costs (`bare`).
 //!
 //! It lasts 20 seconds, or `HANDFUL_LOAD_SECONDS`. `HANDFUL_LOAD_SVG` and `HANDFUL_LOAD_REPORT`
 //! name files for the curve and for its numbers. `HANDFUL_ATTACK_SERVER` and
 //! `HANDFUL_ATTACK_BUNDLE` hold here too.
 
+mod bare;
 mod curve;
 mod enrolling;
 mod fit;

@@ -54,6 +54,7 @@ mod reembed_page;
 mod rejecting;
 #[path = "../../../edge/tests/shared/rejecting_table.rs"]
 mod rejecting_table;
+mod screenshots;
 mod search;
 mod service;
 mod service_doctor;

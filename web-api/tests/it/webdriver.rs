@@ -299,9 +299,9 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", &json!({ "features": [feature] }));
     }
 
-    /// The whole page as PNG, in base64.
-    pub(crate) fn screenshot(&self) -> String {
-        let parameters = json!({"format": "png", "captureBeyondViewport": true});
+    /// The whole page or what is in view as PNG, in base64.
+    pub(crate) fn screenshot(&self, is_whole: bool) -> String {
+        let parameters = json!({"format": "png", "captureBeyondViewport": is_whole});
         let command = json!({"cmd": "Page.captureScreenshot", "params": parameters});
         self.ask("goog/cdp/execute", &command)["data"].as_str().unwrap().to_owned()
     }

@@ -49,6 +49,20 @@ impl Report {
         Self { packages, ..Self::default() }
     }
 
+    /// What is read from now on is of the same programs, run another time as this says.
+    pub(super) fn again(&mut self, how: &str) {
+        for package in self.packages.values_mut() {
+            *package = format!("{package} {how}");
+        }
+    }
+
+    /// Counts a test of a package that is not run.
+    pub(super) fn skip(&mut self, package: &str, what: String) {
+        let tally = self.tallies.entry(package.to_owned()).or_default();
+        tally.totals.skipped += 1;
+        tally.skips.push(what);
+    }
+
     /// Takes one line in; `false` when the line adds nothing new.
     pub(super) fn read(&mut self, line: &str) -> bool {
         if let Some(program) = started(line) {
@@ -125,6 +139,8 @@ impl Report {
         if !status.success() && failed == 0 {
             self.fail(format!("cargo test ended with {status}"));
         }
+        // Of a run of some tests only, in which most programs have none.
+        self.tallies.retain(|_, tally| tally.totals != Totals::default());
         Summary(self.tallies)
     }
 }
@@ -182,12 +198,12 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<8} {:>7} {:>7} {:>7} {:>9}",
+            "{:<15} {:>7} {:>7} {:>7} {:>9}",
             "crate", "passed", "failed", "skipped", "time"
         )?;
         for (name, Tally { totals, seconds, .. }) in &self.0 {
             let Totals { passed, failed, skipped } = totals;
-            writeln!(f, "{name:<8} {passed:>7} {failed:>7} {skipped:>7} {seconds:>7.1} s")?;
+            writeln!(f, "{name:<15} {passed:>7} {failed:>7} {skipped:>7} {seconds:>7.1} s")?;
         }
         list(f, "skipped", self.0.iter().map(|(name, tally)| (name, &tally.skips)))?;
         list(f, "failed", self.0.iter().map(|(name, tally)| (name, &tally.failures)))?;
@@ -208,7 +224,7 @@ fn list<'a>(
     writeln!(f, "\n{title}:")?;
     std::iter::once(first)
         .chain(lines)
-        .try_for_each(|(name, line)| writeln!(f, "  {name:<8} {line}"))
+        .try_for_each(|(name, line)| writeln!(f, "  {name:<15} {line}"))
 }
 
 #[cfg(test)]
@@ -272,17 +288,17 @@ test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; fini
         assert_eq!(
             summary.to_string(),
             "\
-crate     passed  failed skipped      time
-edge           1       1       1     1.5 s
-models         4       0       0     0.2 s
-web-api        1       0       1     0.1 s
+crate            passed  failed skipped      time
+edge                  1       1       1     1.5 s
+models                4       0       0     0.2 s
+web-api               1       0       1     0.1 s
 
 skipped:
-  edge     ONNX Runtime: no library was found
-  edge     CUDA: no device
+  edge            ONNX Runtime: no library was found
+  edge            CUDA: no device
 
 failed:
-  edge     engine::fails
+  edge            engine::fails
 
 6 passed, 1 failed, 2 skipped
 "
@@ -303,7 +319,7 @@ failed:
         let dies = "     Running tests/it/main.rs (target/release/deps/it-33)\ntest a ... ok\n";
         let summary = read(&format!("{dies}{LISTING}")).0.finish(ended(101));
         assert_eq!(summary.totals(), Totals { passed: 6, failed: 2, skipped: 2 });
-        assert!(summary.to_string().contains("train    it-33 ended before its result"));
+        assert!(summary.to_string().contains("train           it-33 ended before its result"));
     }
 
     #[test]
@@ -313,6 +329,26 @@ failed:
                      test result: ok. 2 passed; 0 failed; 0 ignored; finished in 0.00s\n";
         let summary = read(lines).0.finish(ended(0));
         assert_eq!(summary.totals(), Totals { passed: 1, failed: 0, skipped: 1 });
+    }
+
+    #[test]
+    fn programs_that_run_again_are_counted_apart() {
+        let (mut report, _) = read(LISTING);
+        report.again("1.17.3");
+        let again = "     Running tests/it/main.rs (target/release/deps/it-22)\n\
+                     test result: ok. 2 passed; 0 failed; 0 ignored; finished in 0.50s\n\
+                     Running tests/it/main.rs (target/release/deps/it-33)\n\
+                     test result: ok. 0 passed; 0 failed; 0 ignored; finished in 0.00s\n";
+        for line in again.lines() {
+            report.read(line);
+        }
+        report.skip("edge", "engines on something: no npm".to_owned());
+        let summary = report.finish(ended(101));
+        let text = summary.to_string();
+        assert!(text.contains("models 1.17.3         2       0       0     0.5 s"), "{text}");
+        assert!(!text.contains("train 1.17.3"), "{text}");
+        assert!(text.contains("  edge            engines on something: no npm"), "{text}");
+        assert_eq!(summary.totals(), Totals { passed: 8, failed: 1, skipped: 3 });
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! `handful bench`: measures the speed of a bundle's network on each engine.
 //!
-//! Engines take turns in each round, so that other load on the machine affects all of them alike.
-//! Results are medians over the rounds.
+//! Engines take turns in blocks of several runs, each for one batch size. So other load on the
+//! machine affects all of them alike, and each has its own weights in the caches. Results are
+//! medians over all runs but the first ones of a block. In turns of single runs, a small network
+//! takes a third longer: that, after something else filled the caches, is the cold figure.
 
 use std::fmt;
+use std::hint::black_box;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -14,7 +17,7 @@ use edge::device::Device;
 use edge::engine::{Engine, Provider, Rejection};
 use models::bundle::{Bundle, Manifest, Precision, self_test};
 use models::fault::AnyFault;
-use ndarray::{Array4, Axis, concatenate};
+use ndarray::{Array4, ArrayView4, Axis, concatenate};
 use serde::Serialize;
 
 use super::Refused;
@@ -24,9 +27,30 @@ use crate::text::{Align, progress, show, table};
 // One image shows the latency, 16 the throughput.
 const BATCHES: [usize; 2] = [1, 16];
 
+/// Blocks of each engine and batch size.
+const BLOCKS: usize = 3;
+
+/// Runs at the start of a block that warm the caches.
+const WARM: usize = 3;
+
+/// Runs with cold caches.
+const COLD: usize = 5;
+
+/// More bytes than the caches of a processor hold.
+const CACHES: usize = 64 << 20;
+
+const EXAMPLES: &str = "\
+Examples:
+  handful bench
+  handful bench my-bundle --rounds 50 --json
+
+Each engine is measured by itself, with warm caches: what images cost that follow each other. `cold`
+is the time of an image after other engines ran and something else filled the caches of the
+processor, `first` that of the first run.";
+
 /// Measure each working engine: load time, latency per image, throughput
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  handful bench\n  handful bench my-bundle --rounds 50 --json")]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Bundle to measure: a folder or a name [default: --bundle]
     #[arg(value_name = "BUNDLE")]
@@ -60,6 +84,10 @@ struct Figures {
     load_ms: f64,
     /// Milliseconds per image, not per batch.
     image_ms: f64,
+    /// The same for the first run of this batch size, in which an engine may still prepare.
+    first_ms: f64,
+    /// The same after other engines ran and something else filled the caches.
+    cold_ms: f64,
     images_per_second: f64,
     gflop_per_second: f64,
     /// Share of the peak of the threads in use; 32-bit floats only.
@@ -101,7 +129,15 @@ struct Runner {
     precision: Precision,
     load: Duration,
     /// For each of [`BATCHES`].
-    times: [Vec<Duration>; BATCHES.len()],
+    times: [Times; BATCHES.len()],
+}
+
+/// The times of the runs of one batch size.
+#[derive(Debug, Default)]
+struct Times {
+    first: Option<Duration>,
+    warm: Vec<Duration>,
+    cold: Vec<Duration>,
 }
 
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
@@ -161,18 +197,29 @@ fn batches(manifest: &Manifest) -> [usize; BATCHES.len()] {
 
 fn measure(runners: &mut [Runner], manifest: &Manifest, options: &Options) -> Result<(), AnyFault> {
     let inputs = batches(manifest).map(|batch| noise(manifest, batch));
-    let bar = progress("measuring", usize::from(options.rounds) + 1, options.json);
-    for round in bar.wrap_iter(0..=options.rounds) {
+    let blocks = BLOCKS * runners.len() * inputs.len();
+    let bar = progress("measuring", blocks + COLD, options.json);
+    for block in 0..BLOCKS {
+        // The rounds in parts that differ by one at most.
+        let runs = (usize::from(options.rounds) + block) / BLOCKS;
         for runner in &mut *runners {
-            for (input, times) in inputs.iter().zip(&mut runner.times) {
-                let before = Instant::now();
-                embed_batch(runner.engine.as_mut(), manifest, input.view())?;
-                // The first round warms up caches and, with a GPU, chooses kernels.
-                if round > 0 {
-                    times.push(before.elapsed());
-                }
+            for (at, input) in inputs.iter().enumerate() {
+                runner.run_block(at, input.view(), manifest, runs)?;
+                bar.inc(1);
             }
         }
+    }
+    let mut other = vec![1_u8; CACHES];
+    for _ in 0..COLD {
+        for runner in &mut *runners {
+            for (at, input) in inputs.iter().enumerate() {
+                other.iter_mut().for_each(|byte| *byte = byte.wrapping_add(1));
+                black_box(&other);
+                let time = runner.run(input.view(), manifest)?;
+                runner.times[at].cold.push(time);
+            }
+        }
+        bar.inc(1);
     }
     bar.finish_and_clear();
     Ok(())
@@ -192,19 +239,47 @@ fn figures(runners: &[Runner], batches: &[usize], gflop: f64, peak: Peak) -> Vec
         let seconds = runners.iter().map(|runner| runner.seconds_per_image(at, batch));
         let slowest = seconds.fold(0.0, f64::max);
         figures.extend(runners.iter().map(|runner| {
-            let seconds = runner.seconds_per_image(at, batch);
-            Figures { ratio: slowest / seconds, ..runner.figures(batch, seconds, gflop, peak) }
+            let ratio = slowest / runner.seconds_per_image(at, batch);
+            Figures { ratio, ..runner.figures(at, batch, gflop, peak) }
         }));
     }
     figures
 }
 
 impl Runner {
-    fn seconds_per_image(&self, at: usize, batch: usize) -> f64 {
-        median(&self.times[at]) / batch as f64
+    fn run(&mut self, input: ArrayView4<f32>, manifest: &Manifest) -> Result<Duration, AnyFault> {
+        let before = Instant::now();
+        embed_batch(self.engine.as_mut(), manifest, input)?;
+        Ok(before.elapsed())
     }
 
-    fn figures(&self, batch: usize, seconds: f64, gflop: f64, peak: Peak) -> Figures {
+    /// Runs one batch size: first until the caches are warm, then as often as is asked for.
+    fn run_block(
+        &mut self,
+        at: usize,
+        input: ArrayView4<f32>,
+        manifest: &Manifest,
+        runs: usize,
+    ) -> Result<(), AnyFault> {
+        for run in 0..WARM + runs {
+            let time = self.run(input, manifest)?;
+            let times = &mut self.times[at];
+            times.first.get_or_insert(time);
+            if run >= WARM {
+                times.warm.push(time);
+            }
+        }
+        Ok(())
+    }
+
+    fn seconds_per_image(&self, at: usize, batch: usize) -> f64 {
+        median(&self.times[at].warm) / batch as f64
+    }
+
+    fn figures(&self, at: usize, batch: usize, gflop: f64, peak: Peak) -> Figures {
+        let seconds = self.seconds_per_image(at, batch);
+        let Times { first, cold, .. } = &self.times[at];
+        let first = first.unwrap_or_default().as_secs_f64();
         let provider = self.engine.provider();
         let gflop_per_second = gflop / seconds;
         Figures {
@@ -213,6 +288,8 @@ impl Runner {
             batch,
             load_ms: self.load.as_secs_f64() * 1e3,
             image_ms: seconds * 1e3,
+            first_ms: first / batch as f64 * 1e3,
+            cold_ms: median(cold) / batch as f64 * 1e3,
             images_per_second: 1.0 / seconds,
             gflop_per_second,
             peak_share: peak.of(provider, self.precision).map(|peak| gflop_per_second / peak),
@@ -248,12 +325,14 @@ impl fmt::Display for Answer {
     }
 }
 
-const COLUMNS: [(&str, Align); 9] = [
+const COLUMNS: [(&str, Align); 11] = [
     ("engine", Align::Left),
     ("precision", Align::Left),
     ("batch", Align::Right),
     ("load ms", Align::Right),
     ("ms/image", Align::Right),
+    ("cold", Align::Right),
+    ("first", Align::Right),
     ("images/s", Align::Right),
     ("GFLOP/s", Align::Right),
     ("of peak", Align::Right),
@@ -270,6 +349,8 @@ impl Figures {
             self.batch.to_string(),
             format!("{:.0}", self.load_ms),
             format!("{:.2}", self.image_ms),
+            format!("{:.2}", self.cold_ms),
+            format!("{:.2}", self.first_ms),
             format!("{:.0}", self.images_per_second),
             format!("{:.1}", self.gflop_per_second),
             peak_share.unwrap_or_default(),

@@ -15,9 +15,10 @@ use models::fault::{AnyFault, Message};
 use models::image::Crop;
 use terminal::note;
 
+use super::embedding::{Purpose, embed_all};
 use super::gallery::parse_rate;
 use super::inputs::Inputs;
-use super::{FileError, ModelInfo, check_classes, decision_off, embed_input, open, report_errors};
+use super::{FileError, ModelInfo, check_classes, decision_off, open, report_errors};
 use crate::text::{one_line, progress, show};
 use answer::{Answer, FileAnswer};
 
@@ -167,16 +168,18 @@ fn embed(inputs: &Inputs, recognizer: &mut Recognizer, options: &Options) -> Emb
     let bar = progress("classifying", inputs.images.len(), options.json);
     let errors = inputs.errors.clone();
     let mut embedded = EmbeddedInputs { files: Vec::new(), images: Vec::new(), errors };
-    for input in bar.wrap_iter(inputs.images.iter()) {
+    let purpose = Purpose { crop: options.crop, keep: None };
+    embed_all(recognizer, &inputs.images, purpose, |input, image| {
+        bar.inc(1);
         // A file that cannot be used is reported at the end; the others still get their answer.
-        match embed_input(recognizer, input, options.crop) {
+        match image {
             Err(error) => embedded.errors.push(error),
             Ok(image) => {
                 embedded.files.push(input.name());
                 embedded.images.push(image);
             }
         }
-    }
+    });
     bar.finish_and_clear();
     embedded
 }

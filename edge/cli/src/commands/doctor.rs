@@ -169,7 +169,7 @@ fn examine(device: &Device, settings: &DeviceSettings, board: &Board) -> Answer 
     // not only those of `--engine`.
     let options = EngineOptions {
         onnxruntime: library.as_ref().ok().cloned(),
-        threads: settings.threads.map(Threads::get),
+        threads: Some(settings.threads.map_or_else(Threads::for_engine, Threads::get)),
         precision: settings.precision.unwrap_or_default(),
         gpu: device.gpu_options(),
     };

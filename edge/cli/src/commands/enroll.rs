@@ -5,8 +5,9 @@ mod quality;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use clap::Args;
 use edge::Recognizer;
@@ -22,6 +23,7 @@ use terminal::note;
 use self::prepared::{Images, Prepared, Target};
 use self::quality::ImageFinding;
 use super::changed::{Changed, Reversal};
+use super::embedding::{Purpose, embed_all};
 use super::inputs::{EXPORTED, Ignored, Input, Inputs, is_exported, noted};
 use super::{FileError, ModelInfo, open, report_errors};
 use crate::text::{Align, one_line, progress, show, table};
@@ -295,7 +297,7 @@ impl Plan {
             let hint = format!("{} is a file; name its class with --class NAME", path.display());
             return Err(Message::input(hint).into());
         }
-        let dataset = Rc::new(Dataset::open(path).map_err(with_class)?);
+        let dataset = Arc::new(Dataset::open(path).map_err(with_class)?);
         self.left_out.extend(noted(path, &dataset, json));
         for class in &dataset.classes {
             let label = Label::parse(&class.name).map_err(|error| {
@@ -303,7 +305,7 @@ impl Plan {
                 about(format!("{}: class `{name}`", path.display()), error)
             })?;
             let images = class.images.iter();
-            let images = images.map(|image| Input::Of(Rc::clone(&dataset), image.clone()));
+            let images = images.map(|image| Input::Of(Arc::clone(&dataset), image.clone()));
             // Classes of one name in several paths are one class.
             self.images.entry(Target::Class(label)).or_default().extend(images);
         }
@@ -329,18 +331,27 @@ fn is_image_file(path: &Path) -> bool {
 
 fn embed(plan: Plan, recognizer: &mut Recognizer, options: &Options) -> (Images, Vec<FileError>) {
     let Plan { images: inputs, mut errors, .. } = plan;
-    let bar = progress("embedding", inputs.values().map(Vec::len).sum(), options.json);
-    let mut embedded = Vec::new();
+    let mut embedded: Images = Vec::new();
+    let mut all = Vec::new();
+    let mut targets = Vec::new();
     for (target, inputs) in inputs {
-        let mut prepared = Prepared::default();
-        for input in bar.wrap_iter(inputs.into_iter()) {
-            errors.extend(prepared.add(input, recognizer, options.crop).err());
-        }
-        if !prepared.images.is_empty() {
-            embedded.push((target, prepared));
-        }
+        targets.extend(repeat_n(embedded.len(), inputs.len()));
+        all.extend(inputs);
+        embedded.push((target, Prepared::default()));
     }
+    let bar = progress("embedding", all.len(), options.json);
+    let mut targets = targets.into_iter();
+    let purpose = Purpose { crop: options.crop, keep: Some(recognizer.settings().keep_images) };
+    embed_all(recognizer, all, purpose, |input, image| {
+        bar.inc(1);
+        let target = targets.next().expect("invariant: each image has a target");
+        match image {
+            Ok(image) => embedded[target].1.add(input, image, purpose),
+            Err(error) => errors.push(error),
+        }
+    });
     bar.finish_and_clear();
+    embedded.retain(|(_, prepared)| !prepared.images.is_empty());
     (embedded, errors)
 }
 

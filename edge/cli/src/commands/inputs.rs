@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use models::dataset::{Dataset, ImageRef, LeftOut, Reason};
 use models::disk;
@@ -30,7 +30,7 @@ pub(super) enum Input {
     File(PathBuf),
     Stdin,
     /// An image of a folder or an archive.
-    Of(Rc<Dataset>, ImageRef),
+    Of(Arc<Dataset>, ImageRef),
 }
 
 /// A file or folder in a folder or archive that is no image of it.
@@ -62,6 +62,15 @@ impl Input {
             Self::File(path) => path.display().to_string(),
             Self::Stdin => STDIN.to_owned(),
             Self::Of(dataset, image) => dataset.place(image).display().to_string(),
+        }
+    }
+
+    /// Whether it has its bytes a second time: a pipe has not.
+    pub(super) fn can_be_read_again(&self) -> bool {
+        match self {
+            Self::File(path) => path.is_file(),
+            Self::Stdin => false,
+            Self::Of(..) => true,
         }
     }
 
@@ -133,10 +142,10 @@ impl Inputs {
         match Dataset::open_as_class(path, "images") {
             Ok(dataset) => {
                 self.left_out.extend(noted(path, &dataset, json));
-                let dataset = Rc::new(dataset);
+                let dataset = Arc::new(dataset);
                 let images = dataset.classes.iter().flat_map(|class| &class.images);
                 self.images
-                    .extend(images.map(|image| Input::Of(Rc::clone(&dataset), image.clone())));
+                    .extend(images.map(|image| Input::Of(Arc::clone(&dataset), image.clone())));
             }
             Err(error) => self.errors.push(FileError::of(path, &error)),
         }

@@ -146,8 +146,12 @@ fn bench_measures_each_engine() {
             result["image_ms"].as_f64().unwrap() * result["images_per_second"].as_f64().unwrap();
         assert!((product - 1000.0).abs() < 1e-6, "{result}");
         assert_eq!(result["ratio"], 1.0, "one engine is its own slowest");
+        for time in ["first_ms", "cold_ms", "load_ms"] {
+            assert!(result[time].as_f64().unwrap() > 0.0, "{time}: {result}");
+        }
     }
-    assert!(sandbox.ok(&["bench", "--rounds", "1"]).contains("images/s"));
+    let table = sandbox.ok(&["bench", "--rounds", "1"]);
+    assert!(["images/s", "cold", "first"].iter().all(|column| table.contains(column)), "{table}");
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn running(provider: Provider, number: Result<f32, ()>) -> Running {
     Running { engine: Box::new(Numbered(number)), kind: kind(provider), ms: None }
 }
 
-fn run(slot: &mut Slot, lease: &mut EngineLease) -> Result<f32, EmbedError> {
+fn run(slot: &mut Slot, lease: &EngineLease) -> Result<f32, EmbedError> {
     slot.run(lease, |engine| Ok(engine.run(&[])?[0][[0]]))
 }
 
@@ -49,14 +49,14 @@ fn a_request_stays_on_the_engine_that_it_began_with() {
     let watch = slot.watch().clone();
     let (sender, ready) = channel();
     let mut slot = slot.replaced_by(ready, watch);
-    let mut old = EngineLease::default();
-    assert_eq!(run(&mut slot, &mut old).unwrap(), 1.0);
+    let old = EngineLease::default();
+    assert_eq!(run(&mut slot, &old).unwrap(), 1.0);
     for (provider, number) in [(Provider::Cpu, 2.0), (Provider::Cuda, 3.0)] {
         sender.send(running(provider, Ok(number))).unwrap();
-        let mut new = EngineLease::default();
-        assert_eq!(run(&mut slot, &mut new).unwrap(), number);
+        let new = EngineLease::default();
+        assert_eq!(run(&mut slot, &new).unwrap(), number);
         assert_eq!(new.kind(), Some(kind(provider)));
-        assert_eq!(run(&mut slot, &mut old).unwrap(), 1.0);
+        assert_eq!(run(&mut slot, &old).unwrap(), 1.0);
     }
     assert_eq!(slot.kind(), kind(Provider::Cuda));
     let EngineStates { serving, candidates } = slot.watch().states();
@@ -73,7 +73,7 @@ fn what_no_engine_can_do_changes_nothing() {
     let (sender, ready) = channel();
     let mut slot = slot.replaced_by(ready, watch);
     sender.send(running(Provider::Cpu, Err(()))).unwrap();
-    let error = run(&mut slot, &mut EngineLease::default()).unwrap_err();
+    let error = run(&mut slot, &EngineLease::default()).unwrap_err();
     assert!(matches!(error, EmbedError::Engine(_)), "{error}");
     assert_eq!(slot.kind(), kind(Provider::Cpu));
 }
@@ -87,14 +87,14 @@ fn the_engine_before_takes_over_from_one_that_fails() {
     let mut embedder = open(&tuning);
     embed_until_it_serves(&mut embedder);
     assert!(serves_fake(&embedder.watch().states()));
-    let mut lease = EngineLease::default();
+    let lease = EngineLease::default();
     let image = |embedder: &edge::embedder::Embedder| embedder.decoder().decode(&png(8, 8), None);
     let decoded = image(&embedder).unwrap();
-    assert_eq!(embedder.embed_leased(&mut lease, decoded).unwrap().engine, FAKE);
+    assert_eq!(embedder.embed_leased(&lease, decoded).unwrap().engine, FAKE);
     fails.store(true, Ordering::SeqCst);
     // Half of the answers of this request are of the engine that fails.
     let decoded = image(&embedder).unwrap();
-    let error = embedder.embed_leased(&mut lease, decoded).unwrap_err();
+    let error = embedder.embed_leased(&lease, decoded).unwrap_err();
     assert!(matches!(error, EmbedError::Replaced), "{error}");
     let embedded = embedder.embed(&png(8, 8)).unwrap();
     assert_eq!(embedded.engine, kind(Provider::Tract));

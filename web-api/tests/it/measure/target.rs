@@ -5,7 +5,11 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use edge::embedder::Embedder;
+use edge::engine::EngineOptions;
 use edge::gallery::{ClassOverrides, Gallery, Label, NewExample};
+use edge::locate::{self, Environment};
+use models::bundle::{Bundle, BundleLimits};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -73,6 +77,15 @@ impl Target {
     fn manifest(&self) -> Value {
         let manifest = fs::read(self.bundle.join("manifest.json")).unwrap();
         serde_json::from_slice(&manifest).unwrap()
+    }
+
+    /// The network of the bundle in this process, on the engine of the program.
+    pub(crate) fn embedder(&self, threads: usize) -> Embedder {
+        let bundle = Bundle::open(&self.bundle, &BundleLimits::default()).unwrap();
+        let onnxruntime = locate::onnxruntime(None, &Environment::read()).ok();
+        let options =
+            EngineOptions { onnxruntime, threads: Some(threads), ..EngineOptions::default() };
+        Embedder::open(&bundle, self.engine.parse().unwrap(), &options).unwrap()
     }
 
     /// The program on this store with default limits.

@@ -322,6 +322,16 @@ an example that is likely in the wrong class) or `unchecked` (not known).
 """
 
 
+EngineCandidateState: TypeAlias = Literal["untried", "building", "verifying", "measured", "ready", "refused"]
+"""
+How far a candidate is: not tried yet, being built in a process of its own, being verified,
+measured and not faster than the engine in use, ready to replace it, or refused.
+"""
+
+
+EngineStage: TypeAlias = Literal["starting", "loading", "verifying", "measuring"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What a calibration was measured with."""
@@ -440,17 +450,6 @@ class GalleryEntry:
 
 
 GalleryFile: TypeAlias = bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Health:
-    """Liveness or readiness."""
-
-    status: str
-    """Always `ok`; a check that fails is a response with status 503."""
-
-    checks: dict[str, str] | None = None
-    """The checks that passed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -871,6 +870,34 @@ class QualityFinding:
 
 
 RawImage: TypeAlias = bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadyCandidate:
+    """The state of a candidate."""
+
+    precision: str
+    """The precision of the network."""
+
+    provider: str
+    """The name of the engine."""
+
+    state: EngineCandidateState
+    """How far it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadyEngine:
+    """The engine in use and the states of the candidates, without reasons and times."""
+
+    candidates: list[ReadyCandidate]
+    """The engines that may replace it."""
+
+    precision: str
+    """The precision of the network."""
+
+    provider: str
+    """The name of the engine in use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1470,17 +1497,30 @@ class EmbeddedImage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Engine:
-    """The engine in use, and why others were rejected."""
+class EngineCandidate:
+    """An engine that may replace the one in use."""
 
     precision: str
     """The precision of the network."""
 
     provider: str
-    """The name of the engine that runs the network."""
+    """The name of the engine."""
 
-    rejected: list[Rejection]
-    """The engines that were tried before it and cannot be used, with the reason."""
+    state: EngineCandidateState
+    """How far it is."""
+
+    ms: float | None = None
+    """The time of one image in milliseconds, if it was measured."""
+
+    reason: str | None = None
+    """Why it was refused."""
+
+    since: datetime | None = None
+    """When building it began; only of one that is being built."""
+
+    stage: EngineStage | None = None
+    until: datetime | None = None
+    """When a refused one is tried again; absent if only the next start may try it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1641,6 +1681,19 @@ class GalleryPatch:
 
     threshold: float | None = None
     """See `Gallery.threshold`; null removes it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Liveness or readiness."""
+
+    status: str
+    """Always `ok`; a check that fails is a response with status 503."""
+
+    checks: dict[str, str] | None = None
+    """The checks that passed."""
+
+    engine: ReadyEngine | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -1820,55 +1873,6 @@ class SearchedImage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServiceDoctor:
-    """The state of the service."""
-
-    access: AccessState
-    """Who may call the service."""
-
-    board: ServiceBoard
-    """The machine that the service runs on."""
-
-    bundle: Bundle
-    """The bundle in use."""
-
-    engine: Engine
-    """The engine in use, and why others were rejected."""
-
-    limits: ServiceLimits
-    """The limits of the service."""
-
-    problems: list[str]
-    """What is to be mended; empty if nothing is."""
-
-    store: StoreState
-    """The store, which has all galleries."""
-
-    uptime_seconds: int
-    """Seconds since the service became ready."""
-
-    version: str
-    """The service's version."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Version:
-    """The service's version, bundle, engine and limits."""
-
-    bundle: Bundle
-    """The bundle in use: network, preprocessing and name knowledge."""
-
-    engine: Engine
-    """The engine in use."""
-
-    limits: Limits
-    """Limits of a request."""
-
-    version: str
-    """The service's version."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class ClassifiedImage:
     """The result of one image."""
 
@@ -1965,6 +1969,26 @@ class Embedded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Engine:
+    """The engine in use, why others were rejected, and those that may replace it."""
+
+    candidates: list[EngineCandidate]
+    """
+    The engines that may replace it while the service runs, in the order in which they are
+    tried.
+    """
+
+    precision: str
+    """The precision of the network."""
+
+    provider: str
+    """The name of the engine that runs the network."""
+
+    rejected: list[Rejection]
+    """The engines that were tried at the start and cannot be used, with the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Enrolled:
     """The response to an enrollment."""
 
@@ -2043,6 +2067,55 @@ class Searched:
 
     timing_ms: Timing
     """Milliseconds of computing, by stage."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceDoctor:
+    """The state of the service."""
+
+    access: AccessState
+    """Who may call the service."""
+
+    board: ServiceBoard
+    """The machine that the service runs on."""
+
+    bundle: Bundle
+    """The bundle in use."""
+
+    engine: Engine
+    """The engine in use, and why others were rejected."""
+
+    limits: ServiceLimits
+    """The limits of the service."""
+
+    problems: list[str]
+    """What is to be mended; empty if nothing is."""
+
+    store: StoreState
+    """The store, which has all galleries."""
+
+    uptime_seconds: int
+    """Seconds since the service became ready."""
+
+    version: str
+    """The service's version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """The service's version, bundle, engine and limits."""
+
+    bundle: Bundle
+    """The bundle in use: network, preprocessing and name knowledge."""
+
+    engine: Engine
+    """The engine in use."""
+
+    limits: Limits
+    """Limits of a request."""
+
+    version: str
+    """The service's version."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,10 @@
 //! The images to enroll, embedded, with the files that they come from.
 
-use edge::Recognizer;
 use edge::embedder::Embedded;
 use edge::gallery::{KeepImages, Label};
 use models::fault::{AnyFault, Message, about};
-use models::image::Crop;
 
-use crate::commands::FileError;
+use crate::commands::embedding::Purpose;
 use crate::commands::inputs::Input;
 
 /// What images are examples of.
@@ -37,27 +35,12 @@ pub(super) struct ImageFile {
 pub(super) type Images = Vec<(Target, Prepared)>;
 
 impl Prepared {
-    /// Reads and embeds an image, or a part of it.
-    pub(super) fn add(
-        &mut self,
-        input: Input,
-        recognizer: &mut Recognizer,
-        crop: Option<Crop>,
-    ) -> Result<(), FileError> {
+    /// Adds an image that was embedded for this purpose.
+    pub(super) fn add(&mut self, input: Input, image: Embedded, purpose: Purpose) {
         let name = input.name();
-        let reads_again = reads_again(&input, recognizer);
-        match embed_one(&input, reads_again, recognizer, crop) {
-            Ok(image) => self.images.push(image),
-            Err(fault) => {
-                return Err(FileError {
-                    file: name,
-                    error: fault.to_string(),
-                    blame: fault.blame(),
-                });
-            }
-        }
-        self.files.push(ImageFile { name, kept: reads_again.then_some(input) });
-        Ok(())
+        let is_missing = purpose.keep == Some(KeepImages::Original) && image.kept.is_none();
+        self.images.push(image);
+        self.files.push(ImageFile { name, kept: is_missing.then_some(input) });
     }
 
     /// The images with all that is kept of them.
@@ -79,27 +62,4 @@ impl ImageFile {
         let changed = "the file changed while it was enrolled; enroll it again";
         Err(Message::input(format!("{}: {changed}", file.name())).into())
     }
-}
-
-/// Reads and embeds an image; a file that is read again for what is kept is not kept here.
-fn embed_one(
-    input: &Input,
-    reads_again: bool,
-    recognizer: &mut Recognizer,
-    crop: Option<Crop>,
-) -> Result<Embedded, AnyFault> {
-    let bytes = input.bytes()?;
-    let keep = if reads_again { KeepImages::Off } else { recognizer.settings().keep_images };
-    Ok(recognizer.embed_to_keep(&bytes, keep, crop)?)
-}
-
-/// Whether the gallery keeps this file itself, and the file can be read a second time.
-fn reads_again(input: &Input, recognizer: &Recognizer) -> bool {
-    let lasts = match input {
-        // A pipe cannot be read twice.
-        Input::File(path) => path.is_file(),
-        Input::Stdin => false,
-        Input::Of(..) => true,
-    };
-    lasts && recognizer.settings().keep_images == KeepImages::Original
 }
