@@ -18,6 +18,7 @@ fail() {
 clean_up() {
     [ -z "$service" ] || kill -KILL "$service" 2>/dev/null || true
     umount "$root/proc" 2>/dev/null || true
+    umount --recursive "$root/sys" 2>/dev/null || true
 }
 trap clean_up EXIT
 
@@ -63,6 +64,8 @@ decision_of_image() {
 }
 
 mount -t proc proc "$root/proc"
+# systemd-analyze of Debian 11 wants to see a control group.
+mount --rbind --make-rslave /sys "$root/sys"
 
 echo "install test: install $(basename "$old")"
 cp "$old" "$root/tmp/old.deb"
