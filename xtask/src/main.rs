@@ -1,5 +1,5 @@
 //! Project chores: `cargo xtask setup | test | style | results | client | docs | container |
-//! nightly | release | ci`.
+//! nightly | release | ci | dist`.
 //!
 //! Everything a checkout needs beyond crates is fetched here, by package name and only when it is
 //! missing; everything a change must pass is run here, so that a person and CI type the same words.
@@ -9,6 +9,7 @@ mod client;
 mod container;
 mod docs;
 mod nightly;
+mod dist;
 mod process;
 mod release;
 mod results;
@@ -40,7 +41,8 @@ Examples:
   cargo xtask release 0.2.0
                         make everything of a version but its commit and its tag
   cargo xtask ci        format, licenses, lints, style, documentation, tests, benchmarks, a start of
-                        the service, the Python client, the example";
+                        the service, the Python client, the example
+  cargo xtask dist      the files that users install: archives, packages, lists of contents, hashes";
 
 /// Chores of this project.
 #[derive(Parser)]
@@ -100,6 +102,8 @@ enum Chore {
         #[arg(long)]
         notes: bool,
     },
+    /// Build the programs for every processor and make what users install, in target/dist.
+    Dist(dist::Options),
 }
 
 fn main() -> ExitCode {
@@ -136,6 +140,7 @@ fn run(chore: Chore) -> Result<bool> {
         Chore::Nightly { work } => nightly::nightly(&root, work).map(|()| true),
         Chore::Release { version, notes: true } => release::notes(&root, &version).map(|()| true),
         Chore::Release { version, .. } => release::release(&root, &version).map(|()| true),
+        Chore::Dist(options) => dist::dist(&root, &options).map(|()| true),
     }
 }
 

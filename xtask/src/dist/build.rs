@@ -1,0 +1,82 @@
+//! Builds the programs of a target, stripped, against the glibc that packages promise.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::commit::Commit;
+use super::crates::PACKAGES;
+use super::files;
+use super::stage::PROGRAMS;
+use super::target::{GLIBC, Target};
+use super::toolchain;
+use crate::process;
+
+/// Where everything is built, in the folder of packages.
+const FOLDER: &str = "build";
+
+/// Builds the programs into `work` and puts them into `programs`.
+pub(super) fn build(
+    root: &Path,
+    target: Target,
+    commit: &Commit,
+    work: &Path,
+    programs: &Path,
+) -> Result<()> {
+    let tools = work.join("tools");
+    let zig = toolchain::zig(&tools)?;
+    let built = work.join(FOLDER);
+    let mut build = Command::new(zig.join("cargo-zigbuild"));
+    build.args(["build", "--release", "--locked", "--target-dir"]).arg(&built);
+    build.arg("--target").arg(format!("{}.{}.{}", target.triple(), GLIBC.0, GLIBC.1));
+    build.args(PACKAGES.iter().flat_map(|package| ["--package", *package]));
+    if let Some(library) = toolchain::library_sources(target, &tools)? {
+        // Two switches of cargo that are not stable yet, for the standard library only.
+        build.env("RUSTC_BOOTSTRAP", "1").env("__CARGO_TESTS_ONLY_SRC_ROOT", library);
+        build.arg("-Zbuild-std=std,panic_abort");
+    }
+    build.env("PATH", path_with(&zig)?).env("RUSTFLAGS", remapped(root)?);
+    build.env("CARGO_PROFILE_RELEASE_STRIP", "symbols").env("SOURCE_DATE_EPOCH", &commit.epoch);
+    process::run(build.current_dir(root))?;
+    files::make_empty(programs)?;
+    let folder = built.join(target.triple()).join("release");
+    PROGRAMS.iter().try_for_each(|name| files::copy(&folder.join(name), &programs.join(name)))
+}
+
+/// Removes what was built, so that the next build begins anew, at the same place.
+pub(super) fn forget(work: &Path) -> Result<()> {
+    let built = work.join(FOLDER);
+    fs::remove_dir_all(&built).with_context(|| format!("cannot remove {}", built.display()))
+}
+
+/// The search path with the tools first: zig is started through the Python beside it.
+fn path_with(tools: &Path) -> Result<OsString> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(tools.to_owned()).chain(env::split_paths(&path));
+    env::join_paths(folders).context("a folder of PATH has a colon in its name")
+}
+
+/// Flags that keep the folders of this machine out of the programs.
+fn remapped(root: &Path) -> Result<String> {
+    let home = env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    let cargo = env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
+    let cargo = cargo.context("neither CARGO_HOME nor HOME is set")?;
+    let flags = [(cargo.as_path(), "/cargo"), (root, "/handful")];
+    let flags = flags.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
+    Ok(flags.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_this_machine_are_replaced() {
+        let flags = remapped(Path::new("/somewhere/handful")).unwrap();
+        assert!(flags.ends_with("--remap-path-prefix=/somewhere/handful=/handful"), "{flags}");
+    }
+}
