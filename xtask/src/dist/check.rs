@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use super::files;
 use super::stage::DEPLOY;
 use super::target::Target;
+use super::toolchain;
 use crate::process;
 
 /// Debian 11 has the oldest glibc that is promised.
@@ -16,6 +17,12 @@ const SUITES: [&str; 2] = ["bullseye", "bookworm"];
 
 /// Tenths of the exposure that `systemd-analyze security` may find, of 100.
 const MAX_EXPOSURE: &str = "25";
+
+/// Where the suites are. Those of security updates drop processors that the suite still has.
+const MIRROR: &str = "http://deb.debian.org/debian";
+
+/// Runs a command where programs of ARM run, too.
+const EMULATED: &str = include_str!("emulated.sh");
 
 /// The test, run in namespaces of its own.
 const INSTALL_TEST: &str = include_str!("install_test.sh");
@@ -54,8 +61,8 @@ pub(super) fn install(
         let unpacked = work.join(format!("root-{suite}-{}", target.debian()));
         files::make_empty(&unpacked)?;
         process::run(Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(&unpacked))?;
-        let mut test = Command::new("unshare");
-        test.args(["--mount", "sh"]).arg(&script).arg(&unpacked).arg(old).arg(new);
+        let mut test = as_on(target, work)?;
+        test.args(["unshare", "--mount", "sh"]).arg(&script).arg(&unpacked).arg(old).arg(new);
         process::run(test.arg(root.join(IMAGE)))?;
         fs::remove_dir_all(&unpacked).with_context(|| format!("cannot remove {suite}"))?;
     }
@@ -68,13 +75,32 @@ fn clean_root(suite: &str, target: Target, work: &Path) -> Result<PathBuf> {
     if !archive.is_file() {
         // Whole or not there: a name of its own until it is finished.
         let unfinished = work.join(format!("unfinished-{suite}.tar"));
-        let mut make = Command::new("mmdebstrap");
+        let mut make = as_on(target, work)?;
+        // Whether programs of ARM run is known here.
+        make.args(["mmdebstrap", "--mode=root", "--skip=check/qemu"]);
         make.args(["--variant=minbase", "--include=systemd"]);
         make.arg(format!("--architectures={}", target.debian())).arg(suite).arg(&unfinished);
-        process::run(&mut make)?;
+        process::run(make.arg(MIRROR))?;
         fs::rename(&unfinished, &archive)?;
     }
     Ok(archive)
+}
+
+/// The start of a command that runs programs of a target: they run here, or are emulated.
+fn as_on(target: Target, work: &Path) -> Result<Command> {
+    if target == Target::X86 {
+        return Ok(Command::new("env"));
+    }
+    let folder = work.join("tools/qemu-user");
+    let qemu = folder.join("usr/bin/qemu-aarch64");
+    if !qemu.is_file() {
+        toolchain::unpacked("qemu-user", &work.join("tools/apt"), &folder)?;
+    }
+    let script = work.join("emulated.sh");
+    files::write(&script, EMULATED)?;
+    let mut emulated = Command::new("sh");
+    emulated.arg(script).arg(qemu);
+    Ok(emulated)
 }
 
 /// Fails unless two files have the same bytes.
@@ -101,11 +127,11 @@ mod tests {
         assert!(error.ends_with("main.rs differ"), "{error}");
     }
 
-    /// The script is a file of its own, which no compiler reads.
+    /// The scripts are files of their own, which no compiler reads.
     #[test]
-    fn the_script_has_no_error_of_syntax() {
-        let mut sh = Command::new("sh");
-        sh.args(["-n", "-c", INSTALL_TEST]);
-        process::run(&mut sh).unwrap();
+    fn scripts_have_no_error_of_syntax() {
+        for script in [INSTALL_TEST, EMULATED] {
+            process::run(Command::new("sh").args(["-n", "-c", script])).unwrap();
+        }
     }
 }
