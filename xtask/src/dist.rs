@@ -53,8 +53,7 @@ pub(crate) struct Options {
 
 /// Makes the packages in `target/dist`.
 pub(crate) fn dist(root: &Path, options: &Options) -> Result<()> {
-    let targets =
-        if options.target.is_empty() { &Target::ALL[..] } else { options.target.as_slice() };
+    let targets = if options.target.is_empty() { Target::ALL } else { options.target.as_slice() };
     ensure!(
         options.programs.is_none() || targets.len() == 1,
         "--programs has the programs of one processor: name it with --target"
@@ -148,20 +147,24 @@ impl Job<'_> {
         Ok(native)
     }
 
+    /// Builds from nothing, and compares with what was packaged.
+    fn rebuild(&self, target: Target, programs: &Path) -> Result<()> {
+        build::forget(&self.work)?;
+        let rebuilt = self.work.join("again-programs");
+        build::build(self.root, target, &self.commit, &self.work, &rebuilt)?;
+        let mut names = PROGRAMS.iter();
+        names.try_for_each(|name| check::same(&programs.join(name), &rebuilt.join(name)))
+    }
+
     fn check(&self, target: Target) -> Result<()> {
         let programs = match &self.options.programs {
             Some(given) => given.clone(),
             None => self.work.join(target.triple()),
         };
-        let again = self.work.join("again");
         if self.options.programs.is_none() {
-            build::forget(&self.work)?;
-            let rebuilt = self.work.join("again-programs");
-            build::build(self.root, target, &self.commit, &self.work, &rebuilt)?;
-            PROGRAMS
-                .iter()
-                .try_for_each(|name| check::same(&programs.join(name), &rebuilt.join(name)))?;
+            self.rebuild(target, &programs)?;
         }
+        let again = self.work.join("again");
         files::make_empty(&again)?;
         for package in self.packages(target, &programs, &self.commit.version, &again)? {
             let name = package.file_name().unwrap_or_default();

@@ -83,7 +83,7 @@ fn of_folder(folder: &Path) -> Result<Vec<String>> {
             continue;
         }
         if path.is_dir() {
-            for file in entries(&path)? {
+            for file in entries(&path)?.into_iter().filter(|file| file.is_file()) {
                 texts.push(license(&file)?);
             }
         } else {

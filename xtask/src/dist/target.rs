@@ -18,7 +18,7 @@ pub(crate) enum Target {
 
 impl Target {
     /// In the order in which they are built: man pages come from programs that run here.
-    pub(super) const ALL: [Self; 2] = [Self::X86, Self::Arm];
+    pub(super) const ALL: &[Self] = &[Self::X86, Self::Arm];
 
     /// As rustc calls it.
     pub(super) fn triple(self) -> &'static str {
