@@ -20,7 +20,7 @@ pub(super) const PROGRAMS: [&str; 3] = ["handful", "handful-server", "handful-ex
 pub(super) const BUNDLE: &str = "models/bundles/efficientnet-lite0";
 
 /// Where the units and the settings of proxies are.
-pub(super) const DEPLOY: &str = "docs/deploy";
+pub(super) const DEPLOY: &str = "deploy";
 
 /// What a package is made of.
 pub(super) struct Contents<'a> {
