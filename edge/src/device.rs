@@ -106,6 +106,12 @@ impl Device {
         self.environment.home.as_deref()
     }
 
+    /// The folder for a wheel of ONNX Runtime, in which its library is found.
+    #[must_use]
+    pub fn wheels(&self) -> Option<PathBuf> {
+        self.environment.wheels()
+    }
+
     /// Opens and verifies a bundle: `named`, or the one of the settings.
     ///
     /// # Errors

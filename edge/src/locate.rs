@@ -49,6 +49,8 @@ pub struct Environment {
     pub engine_builder: Option<PathBuf>,
     /// The source workspace, when cargo runs the program or has built it there.
     pub workspace: Option<PathBuf>,
+    /// The root of the system's files, below which Python's packages are: `/`.
+    pub system: Option<PathBuf>,
     /// `$ORT_DYLIB_PATH`: the library of ONNX Runtime that the user names.
     pub ort_dylib_path: Option<PathBuf>,
 }
@@ -71,6 +73,7 @@ impl Environment {
             data_home: absolute("XDG_DATA_HOME").or(local),
             engine_builder: absolute("HANDFUL_TEST_ENGINE_BUILDER"),
             home,
+            system: Some(PathBuf::from("/")),
             ort_dylib_path: variable("ORT_DYLIB_PATH"),
         }
     }
@@ -85,6 +88,13 @@ impl Environment {
         ];
         let joined = places.map(|(base, folder)| Some(base.as_ref()?.join(folder)));
         joined.into_iter().flatten().collect()
+    }
+
+    /// The folder into which `handful doctor --fix` installs a wheel of ONNX Runtime; `None` without
+    /// a data or home folder.
+    #[must_use]
+    pub fn wheels(&self) -> Option<PathBuf> {
+        self.data_home.as_ref().map(|home| home.join("handful/onnxruntime"))
     }
 
     /// The gallery's folder when none is named; `None` without a data or home folder.
@@ -196,7 +206,9 @@ pub fn bundle(wanted: Option<&Path>, environment: &Environment) -> Result<PathBu
 }
 
 /// The shared library of ONNX Runtime. The first of these counts: `wanted`, which the user set;
-/// `ORT_DYLIB_PATH`; a library beside the executable; a library in the `.venv` of the workspace.
+/// `ORT_DYLIB_PATH`; a library beside the executable; one in a wheel in [`Environment::wheels`], in
+/// the `.venv` of the workspace, or where `pip3 install` puts wheels: in the user's folder, or in
+/// that of the system.
 ///
 /// # Errors
 /// [`NotFound`] with every place that was looked at. If the user named a library that is no file,
@@ -280,12 +292,25 @@ fn names_library(wanted: Option<&Path>, environment: &Environment) -> bool {
 }
 
 fn library_folders(environment: &Environment) -> Vec<PathBuf> {
-    let mut folders: Vec<_> = environment.executable_dir.iter().cloned().collect();
-    let venv = environment.workspace.as_ref().map(|workspace| workspace.join(".venv/lib"));
-    let versions = venv.map(|lib| entries(&lib, "python3")).unwrap_or_default();
-    folders.extend(versions.iter().map(|python| python.join("site-packages/onnxruntime/capi")));
+    let Environment { executable_dir, workspace, home, system, .. } = environment;
+    let mut folders: Vec<_> = executable_dir.iter().cloned().collect();
+    folders.extend(environment.wheels().map(|wheels| wheels.join(IN_WHEEL)));
+    let pythons = [
+        (workspace, ".venv/lib", "site-packages"),
+        (home, ".local/lib", "site-packages"),
+        // The name that Debian, Ubuntu and JetPack give it.
+        (system, "usr/local/lib", "dist-packages"),
+    ];
+    for (base, lib, packages) in pythons {
+        let versions = base.as_ref().map(|base| entries(&base.join(lib), "python3"));
+        let versions = versions.unwrap_or_default();
+        folders.extend(versions.iter().map(|python| python.join(packages).join(IN_WHEEL)));
+    }
     folders
 }
+
+/// The folder of the library in a wheel.
+const IN_WHEEL: &str = "onnxruntime/capi";
 
 /// The last one by name: `libonnxruntime.so.1.32.0` rather than a link without a version.
 fn library_in(folder: &Path) -> Option<PathBuf> {
@@ -323,6 +348,7 @@ mod tests {
             cache_home: Some(root.join("cache")),
             engine_builder: None,
             workspace: Some(root.join("workspace")),
+            system: Some(root.join("system")),
             ort_dylib_path: None,
         }
     }
@@ -382,6 +408,22 @@ mod tests {
         // What is named and absent is an error that names it and no other place.
         here.ort_dylib_path = Some(root.path().join("gone.so"));
         assert_eq!(onnxruntime(None, &here).unwrap_err().looked_at, [root.path().join("gone.so")]);
+    }
+
+    #[test]
+    fn wheels_are_found_where_pip_puts_them() {
+        let root = tempfile::tempdir().unwrap();
+        let here = environment(root.path());
+        // From the last place to the first.
+        for folder in [
+            "system/usr/local/lib/python3.10/dist-packages",
+            "home/.local/lib/python3.10/site-packages",
+            "data/handful/onnxruntime",
+        ] {
+            let library = "onnxruntime/capi/libonnxruntime.so.1.23.0";
+            let library = touch(&root.path().join(folder).join(library));
+            assert_eq!(onnxruntime(None, &here), Ok(library), "{folder}");
+        }
     }
 
     #[test]

@@ -17,6 +17,15 @@ pub struct NextStep {
     pub release: Option<&'static Release>,
 }
 
+impl NextStep {
+    /// The command of an action, as it is typed; `None` if a person does the action by hand.
+    #[must_use]
+    pub fn command(action: &str) -> Option<&str> {
+        let (command, _) = action.strip_prefix("run `")?.split_once('`')?;
+        Some(command)
+    }
+}
+
 impl fmt::Display for NextStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "for {}: {}", self.provider, self.actions.join("; then "))?;

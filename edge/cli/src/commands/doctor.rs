@@ -2,6 +2,7 @@
 
 mod board;
 mod engines;
+mod fix;
 mod report;
 mod runtime;
 
@@ -9,7 +10,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use edge::board::{Board, LEAST_FREE_BYTES, free_bytes};
+use edge::board::{Board, LEAST_FREE_BYTES, NextStep, free_bytes};
 use edge::decision;
 use edge::device::{Device, DeviceSettings, StoreAccess, Threads};
 use edge::engine::EngineOptions;
@@ -17,7 +18,7 @@ use edge::gallery::Gallery;
 use edge::lexicon::NameKnowledge;
 use models::bundle::{Bundle, Manifest};
 use models::fault::{AnyFault, Blame, Fault, Message};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use terminal::note;
 
 use crate::text::show;
@@ -29,6 +30,8 @@ const EXAMPLES: &str = "\
 Examples:
   handful doctor
   handful doctor --json
+  handful doctor --fix                  print how to get the next better engine on this board
+  handful doctor --fix --yes            run these commands
   handful doctor --report report.json   write a report for a bug: without names and home folder
   handful doctor --root /mnt/jetson     read the board of a mounted disk
 
@@ -49,6 +52,12 @@ pub(crate) struct Options {
     /// Read the files of the board (JetPack, libraries, clocks) below this folder [default: /]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
+    /// Print only what to do for the next better engine on this board
+    #[arg(long, conflicts_with_all = ["json", "report"])]
+    fix: bool,
+    /// With --fix: run the commands, up to the first step that is made by hand
+    #[arg(long, requires = "fix", conflicts_with = "root")]
+    yes: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,7 +81,8 @@ struct Answer {
     /// The engine that `--engine` selects.
     chosen: Option<String>,
     /// What to install so that a better engine works.
-    next_step: Option<String>,
+    #[serde(serialize_with = "as_text")]
+    next_step: Option<NextStep>,
     store: StoreState,
     problems: Vec<Problem>,
     hints: Vec<String>,
@@ -124,6 +134,10 @@ pub(crate) fn run(
         return Err(Message::input(text).into());
     }
     let answer = examine(device, settings, &Board::read(root));
+    // Without a bundle no engine was tried: the problem is shown.
+    if options.fix && answer.bundle.is_some() {
+        return fix::fix(answer.next_step.as_ref(), device, options.yes);
+    }
     show(&answer, options.json)?;
     if let Some(file) = &options.report {
         report::write(file, &answer, device, root)?;
@@ -140,6 +154,11 @@ pub(crate) fn run(
         true => Err(Message::input(summary).into()),
         false => Err(Message::machine(summary).into()),
     }
+}
+
+/// A step in JSON, as it is printed.
+fn as_text<S: Serializer>(step: &Option<NextStep>, serializer: S) -> Result<S::Ok, S::Error> {
+    step.as_ref().map(NextStep::to_string).serialize(serializer)
 }
 
 /// What an examination found besides the state of each part.

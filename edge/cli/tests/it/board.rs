@@ -1,6 +1,8 @@
 //! `handful doctor` on faked boards, and its report.
 
 use std::fs;
+#[cfg(unix)]
+use std::os::unix::fs::symlink;
 
 use serde_json::Value;
 
@@ -98,6 +100,58 @@ fn doctor_names_the_board_and_what_to_install() {
         }
         assert!(answer["store"]["free_bytes"].as_u64().unwrap() > 0, "{answer}");
     }
+}
+
+#[test]
+fn fix_prints_what_to_do_on_the_board() {
+    let jetson_wheel = "2. pip3 install onnxruntime-gpu==1.23.0 --index-url \
+                        https://pypi.jetson-ai-lab.io/jp6/cu126 --no-deps --upgrade --target ";
+    for (files, expected) in [
+        (ORIN_NANO, ["1. sudo apt install nvidia-jetpack --yes", jetson_wheel]),
+        (XAVIER_NX, ["1. by hand: install onnxruntime_gpu-1.17.0", "2. by hand: name the file"]),
+        (THOR, ["1. by hand: build ONNX Runtime 1.24.2", "2. by hand: name its libonnxruntime.so"]),
+    ] {
+        let sandbox = Sandbox::new();
+        write(&sandbox.path("root"), files);
+        let plan = sandbox.ok(&["doctor", "--fix", "--root", "root"]);
+        assert!(plan.starts_with("for onnxruntime/tensorrt on this board:\n"), "{plan}");
+        for line in expected {
+            assert!(plan.lines().any(|shown| shown.starts_with(line)), "{line}: {plan}");
+        }
+        // The commands are for the board that is read, not for the machine that reads it.
+        let refused = sandbox.run(&["doctor", "--fix", "--yes", "--root", "root"]);
+        assert_eq!(refused.code, 2, "{refused:?}");
+    }
+    let refused = Sandbox::new().run(&["doctor", "--yes"]);
+    assert!(refused.code == 2 && refused.err.contains("--fix"), "{refused:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn fix_runs_what_it_prints() {
+    let sandbox = Sandbox::new();
+    let pip = sandbox.path("pip3");
+    // So that no engine of ONNX Runtime works, also in a checkout that has its library.
+    let no_library = sandbox.path("text.so");
+    fs::write(&no_library, "text").unwrap();
+    let run = |args: &[&str]| {
+        let mut command = sandbox.command(args);
+        command.env("ORT_DYLIB_PATH", &no_library).env("PATH", sandbox.path(""));
+        Outcome::of(&command.output().unwrap())
+    };
+    // Not a script: one that was just written may still be open in the child of another test.
+    symlink("/bin/echo", &pip).unwrap();
+    let plan = run(&["doctor", "--fix"]);
+    let Some(task) = plan.out.lines().find_map(|line| line.strip_prefix("1. pip3 ")) else {
+        eprintln!("skipped: the step of a board without a GPU: {}", plan.out);
+        return;
+    };
+    let done = run(&["doctor", "--fix", "--yes"]);
+    assert_eq!((done.code, done.out), (0, format!("{task}\n")), "{}", done.err);
+    fs::remove_file(&pip).unwrap();
+    symlink("/bin/false", &pip).unwrap();
+    let failed = run(&["doctor", "--fix", "--yes"]);
+    assert!(failed.code == 1 && failed.err.contains("`pip3 install onnxruntime"), "{failed:?}");
 }
 
 #[test]

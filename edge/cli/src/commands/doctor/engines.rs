@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use edge::backbone::{BackboneFile, embed_batch, files, start};
-use edge::board::{Board, next_step};
+use edge::board::{Board, NextStep, next_step};
 use edge::built;
 use edge::engine::cache::{EngineCache, Found, Machine};
 use edge::engine::{
@@ -70,10 +70,8 @@ pub(super) fn try_engines(
 }
 
 /// What to install for a better engine; nothing if one has only to be built.
-pub(super) fn better(board: &Board, engines: &[EngineState]) -> Option<String> {
-    let step =
-        next_step(board, best(engines)).filter(|_| engines.iter().all(|one| one.state != UNTRIED));
-    step.map(|step| step.to_string())
+pub(super) fn better(board: &Board, engines: &[EngineState]) -> Option<NextStep> {
+    next_step(board, best(engines)).filter(|_| engines.iter().all(|one| one.state != UNTRIED))
 }
 
 const UNTRIED: &str = "untried";
