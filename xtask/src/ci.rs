@@ -12,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::client;
 use crate::container;
+use crate::dist;
 use crate::process;
 use crate::setup;
 use crate::test::Totals;
@@ -36,6 +37,7 @@ pub(crate) fn ci(root: &Path) -> bool {
     steps.run("service", || service::starts_and_stops(root));
     steps.run("API", || service::keeps_its_document(root));
     steps.run("container", || container::make(root));
+    steps.run("packages", || packages(root));
     steps.run("Python client", || client::test(root));
     steps.run("example", || example(root));
     // The totals of the tests are the last line, so every other failure is added to them.
@@ -81,6 +83,20 @@ fn benchmarks(root: &Path) -> Result<()> {
     let mut bench = process::cargo(root);
     bench.args(["bench", "--workspace", "--bench", "*"]);
     process::run(bench.env("HANDFUL_BENCH_CLASSES", "2000"))
+}
+
+/// Packages for every processor. They are made and checked anew only where libraries, engines or
+/// the packaging have changed since the recorded check: it takes half an hour.
+fn packages(root: &Path) -> Result<()> {
+    if dist::is_verified(root)? {
+        println!("the packages of this tree were checked, as recorded");
+        return Ok(());
+    }
+    if let Some(reason) = dist::hindrance() {
+        println!("skipped: packages were not made: {reason}");
+        return Ok(());
+    }
+    cargo(root, &["xtask", "dist", "--check"])
 }
 
 /// The service under attack and at full rate. These tests measure, so they run by themselves.

@@ -15,11 +15,13 @@ mod files;
 mod help;
 mod licenses;
 mod man;
+mod parity;
 mod sbom;
 mod stage;
 mod symbols;
 mod target;
 mod toolchain;
+mod verified;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,14 +47,36 @@ pub(crate) struct Options {
     /// Package the programs of this folder instead of building them; needs one --target
     #[arg(long, value_name = "FOLDER")]
     programs: Option<PathBuf>,
-    /// Build and package twice and compare, check the rules of Debian, and install, use, upgrade
-    /// and purge the package in clean roots of Debian 11 and 12 (as root)
+    /// Build and package twice and compare, check the rules of Debian, install, use, upgrade and
+    /// purge the package in clean roots of Debian 11 and 12, and compare what programs of ARM answer
+    /// with those of x86-64 (as root)
     #[arg(long)]
     check: bool,
+    /// With --check: package twice, but build once
+    #[arg(long, requires = "check")]
+    once: bool,
+    /// Make nothing: fail unless the packages of this tree were checked, as recorded
+    #[arg(long, conflicts_with_all = ["target", "programs", "check"])]
+    verified: bool,
+}
+
+/// Whether the packages of this tree were checked, as recorded.
+pub(crate) fn is_verified(root: &Path) -> Result<bool> {
+    verified::is_current(root)
+}
+
+/// Why this machine cannot check packages, if it cannot.
+pub(crate) fn hindrance() -> Option<String> {
+    check::hindrance()
 }
 
 /// Makes the packages in `target/dist`.
 pub(crate) fn dist(root: &Path, options: &Options) -> Result<()> {
+    if options.verified {
+        let advice = "the packages of this tree were not checked; run `cargo xtask dist --check`";
+        ensure!(is_verified(root)?, "{advice}");
+        return Ok(());
+    }
     let targets = if options.target.is_empty() { Target::ALL } else { options.target.as_slice() };
     ensure!(
         options.programs.is_none() || targets.len() == 1,
@@ -67,6 +91,9 @@ pub(crate) fn dist(root: &Path, options: &Options) -> Result<()> {
     if options.check {
         check::exposure(root, &job.work)?;
         targets.iter().try_for_each(|target| job.check(*target))?;
+    }
+    if options.check && targets == Target::ALL {
+        job.compare()?;
     }
     Ok(())
 }
@@ -156,12 +183,24 @@ impl Job<'_> {
         names.try_for_each(|name| check::same(&programs.join(name), &rebuilt.join(name)))
     }
 
+    fn is_built_twice(&self) -> bool {
+        self.options.programs.is_none() && !self.options.once
+    }
+
+    /// Compares the programs of both targets, and records that all was checked.
+    fn compare(&self) -> Result<()> {
+        let clean = check::clean_root(check::NEWER, Target::Arm, &self.work)?;
+        let table = parity::compare(self.root, &self.work, &self.commit, &clean)?;
+        let built = if self.is_built_twice() { "twice, the same bytes" } else { "once" };
+        verified::record(self.root, &format!("built {built}\n{table}"))
+    }
+
     fn check(&self, target: Target) -> Result<()> {
         let programs = match &self.options.programs {
             Some(given) => given.clone(),
             None => self.work.join(target.triple()),
         };
-        if self.options.programs.is_none() {
+        if self.is_built_twice() {
             self.rebuild(target, &programs)?;
         }
         let again = self.work.join("again");

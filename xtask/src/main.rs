@@ -7,9 +7,9 @@
 mod ci;
 mod client;
 mod container;
+mod dist;
 mod docs;
 mod nightly;
-mod dist;
 mod process;
 mod release;
 mod results;

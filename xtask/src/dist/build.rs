@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use super::commit::Commit;
 use super::crates::PACKAGES;
@@ -27,24 +28,59 @@ pub(super) fn build(
     work: &Path,
     programs: &Path,
 ) -> Result<()> {
+    let mut build = zigbuild("build", root, target, commit, work)?;
+    build.args(PACKAGES.iter().flat_map(|package| ["--package", *package]));
+    process::run(&mut build)?;
+    files::make_empty(programs)?;
+    let folder = work.join(FOLDER).join(target.triple()).join("release");
+    PROGRAMS.iter().try_for_each(|name| files::copy(&folder.join(name), &programs.join(name)))
+}
+
+/// Builds the tests of `edge` for a target, and returns their program.
+pub(super) fn engine_tests(
+    root: &Path,
+    target: Target,
+    commit: &Commit,
+    work: &Path,
+) -> Result<PathBuf> {
+    let mut build = zigbuild("test", root, target, commit, work)?;
+    build.args(["--no-run", "--package", "handful-edge", "--test", "it"]);
+    let messages = process::output(build.arg("--message-format=json-render-diagnostics"))?;
+    let program = messages.lines().rev().find_map(test_program);
+    program.context("cargo built no program of the tests")
+}
+
+/// The program of a test, if a message of cargo is about one.
+fn test_program(message: &str) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let is_test = message["profile"]["test"].as_bool()?;
+    let program = message["executable"].as_str()?;
+    is_test.then(|| program.into())
+}
+
+/// A command of cargo with zig as linker and C compiler.
+fn zigbuild(
+    word: &str,
+    root: &Path,
+    target: Target,
+    commit: &Commit,
+    work: &Path,
+) -> Result<Command> {
     let tools = work.join("tools");
     let zig = toolchain::zig(&tools)?;
-    let built = work.join(FOLDER);
     let mut build = Command::new(zig.join("cargo-zigbuild"));
-    build.args(["build", "--release", "--locked", "--target-dir"]).arg(&built);
+    build.args([word, "--release", "--locked", "--target-dir"]).arg(work.join(FOLDER));
     build.arg("--target").arg(format!("{}.{}.{}", target.triple(), GLIBC.0, GLIBC.1));
-    build.args(PACKAGES.iter().flat_map(|package| ["--package", *package]));
     if let Some(library) = toolchain::library_sources(target, &tools)? {
-        // Two switches of cargo that are not stable yet, for the standard library only.
+        // Two switches of cargo that are not stable yet, for the standard library only. It has the
+        // crate `test` for all: another list would build everything anew.
         build.env("RUSTC_BOOTSTRAP", "1").env("__CARGO_TESTS_ONLY_SRC_ROOT", library);
-        build.arg("-Zbuild-std=std,panic_abort");
+        build.arg("-Zbuild-std=std,panic_abort,test");
     }
     build.env("PATH", path_with(&zig)?).env("RUSTFLAGS", remapped(root)?);
     build.env("CARGO_PROFILE_RELEASE_STRIP", "symbols").env("SOURCE_DATE_EPOCH", &commit.epoch);
-    process::run(build.current_dir(root))?;
-    files::make_empty(programs)?;
-    let folder = built.join(target.triple()).join("release");
-    PROGRAMS.iter().try_for_each(|name| files::copy(&folder.join(name), &programs.join(name)))
+    build.current_dir(root);
+    Ok(build)
 }
 
 /// Removes what was built, so that the next build begins anew, at the same place.
@@ -73,6 +109,15 @@ fn remapped(root: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_program_of_the_tests_is_found_among_messages() {
+        let library = r#"{"profile":{"test":false},"executable":null}"#;
+        let tests = r#"{"profile":{"test":true},"executable":"/deps/it-1"}"#;
+        assert_eq!(test_program(library), None);
+        assert_eq!(test_program("   Compiling"), None);
+        assert_eq!(test_program(tests), Some(PathBuf::from("/deps/it-1")));
+    }
 
     #[test]
     fn folders_of_this_machine_are_replaced() {

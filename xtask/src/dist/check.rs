@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
@@ -13,7 +13,34 @@ use super::toolchain;
 use crate::process;
 
 /// Debian 11 has the oldest glibc that is promised.
-const SUITES: [&str; 2] = ["bullseye", "bookworm"];
+const SUITES: [&str; 2] = ["bullseye", NEWER];
+
+/// Debian 12, whose libraries the newest ONNX Runtime needs.
+pub(super) const NEWER: &str = "bookworm";
+
+/// Programs that the checks run.
+const TOOLS: [&str; 7] =
+    ["curl", "lintian", "mmdebstrap", "npm", "systemd-analyze", "unshare", "zstd"];
+
+/// Why this machine cannot check packages, if it cannot.
+pub(super) fn hindrance() -> Option<String> {
+    if !ends_well("sh", &["-c", "[ \"$(id -u)\" = 0 ]"]) {
+        return Some("only root may make clean roots".to_owned());
+    }
+    // In some containers root may not either.
+    if !ends_well("unshare", &["--mount", "mount", "--bind", "/tmp", "/tmp"]) {
+        return Some("this machine lets no program mount by itself".to_owned());
+    }
+    let missing =
+        TOOLS.iter().find(|tool| !ends_well("sh", &["-c", &format!("command -v {tool}")]));
+    missing.map(|tool| format!("{tool} is missing"))
+}
+
+fn ends_well(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
 
 /// Tenths of the exposure that `systemd-analyze security` may find, of 100.
 const MAX_EXPOSURE: &str = "25";
@@ -70,7 +97,7 @@ pub(super) fn install(
 }
 
 /// An archive of a minimal Debian with systemd, made once.
-fn clean_root(suite: &str, target: Target, work: &Path) -> Result<PathBuf> {
+pub(super) fn clean_root(suite: &str, target: Target, work: &Path) -> Result<PathBuf> {
     let archive = work.join(format!("{suite}-{}.tar", target.debian()));
     if !archive.is_file() {
         // Whole or not there: a name of its own until it is finished.
@@ -91,16 +118,22 @@ fn as_on(target: Target, work: &Path) -> Result<Command> {
     if target == Target::X86 {
         return Ok(Command::new("env"));
     }
-    let folder = work.join("tools/qemu-user");
-    let qemu = folder.join("usr/bin/qemu-aarch64");
-    if !qemu.is_file() {
-        toolchain::unpacked("qemu-user", &work.join("tools/apt"), &folder)?;
-    }
+    let qemu = qemu(work)?;
     let script = work.join("emulated.sh");
     files::write(&script, EMULATED)?;
     let mut emulated = Command::new("sh");
     emulated.arg(script).arg(qemu);
     Ok(emulated)
+}
+
+/// The emulator, downloaded once.
+pub(super) fn qemu(work: &Path) -> Result<PathBuf> {
+    let folder = work.join("tools/qemu-user");
+    let qemu = folder.join("usr/bin/qemu-aarch64");
+    if !qemu.is_file() {
+        toolchain::unpacked("qemu-user", &work.join("tools/apt"), &folder)?;
+    }
+    Ok(qemu)
 }
 
 /// Fails unless two files have the same bytes.

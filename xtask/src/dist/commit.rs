@@ -13,6 +13,8 @@ use crate::sources::manifest;
 pub(super) struct Commit {
     /// Of the workspace.
     pub(super) version: String,
+    /// Of the workspace: a name and an address.
+    pub(super) author: String,
     /// Seconds since 1970, as text.
     pub(super) epoch: String,
     /// Of the commit, with hyphens.
@@ -28,9 +30,12 @@ impl Commit {
     pub(super) fn read(root: &Path) -> Result<Self> {
         let workspace = manifest(root)?;
         let package = workspace.get("workspace").and_then(|workspace| workspace.get("package"));
-        let version = package.and_then(|package| package.get("version")).and_then(Value::as_str);
+        let package = package.context("Cargo.toml has no [workspace.package]")?;
+        let version = package.get("version").and_then(Value::as_str);
+        let author = package.get("authors").and_then(|authors| authors.get(0)?.as_str());
         Ok(Self {
             version: version.context("Cargo.toml states no version")?.to_owned(),
+            author: author.context("Cargo.toml names no author")?.to_owned(),
             epoch: shown(root, "format:%ct", "iso")?,
             date: shown(root, "format:%cd", "format-local:%Y-%m-%d")?,
             time: shown(root, "format:%cd", "format-local:%Y-%m-%dT%H:%M:%SZ")?,

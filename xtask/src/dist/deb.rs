@@ -6,13 +6,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use super::commit::Commit;
 use super::files;
 use super::stage::{self, Contents};
 use super::target::{GLIBC, Target};
 use crate::process;
 use crate::sources::read;
-
-const MAINTAINER: &str = "The Handful developers <handful@packages.invalid>";
 
 const DESCRIPTION: &str = "\
 Description: few-shot image recognition on the device
@@ -73,10 +72,10 @@ fn documents(contents: &Contents, version: &str, folder: &Path) -> Result<()> {
     let mit = read(&contents.root.join("LICENSE-MIT"))?;
     files::write(&folder.join("copyright"), &format!("{COPYRIGHT}{}", field(&mit)))?;
     let changelog = folder.join("changelog");
-    let time = &contents.commit.debian_time;
+    let Commit { author, debian_time: time, .. } = contents.commit;
     let entry = "  * CHANGELOG.md of the sources lists what users notice.";
     let text = format!(
-        "handful ({version}) unstable; urgency=medium\n\n{entry}\n\n -- {MAINTAINER}  {time}\n"
+        "handful ({version}) unstable; urgency=medium\n\n{entry}\n\n -- {author}  {time}\n"
     );
     files::write(&changelog, &text)?;
     files::compress(&changelog)
@@ -95,7 +94,7 @@ fn control(contents: &Contents, target: Target, version: &str, tree: &Path) -> R
     let folder = tree.join("DEBIAN");
     let sums = "find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum";
     let sums = process::output(Command::new("sh").args(["-c", sums]).current_dir(tree))?;
-    let text = fields(target, version, kibibytes(tree)?);
+    let text = fields(target, version, &contents.commit.author, kibibytes(tree)?);
     files::write(&folder.join("control"), &text)?;
     files::write(&folder.join("md5sums"), &sums)?;
     files::write(&folder.join("conffiles"), "/etc/handful/server.toml\n")?;
@@ -103,13 +102,13 @@ fn control(contents: &Contents, target: Target, version: &str, tree: &Path) -> R
     files::set_permissions(&folder)
 }
 
-fn fields(target: Target, version: &str, kibibytes: u64) -> String {
+fn fields(target: Target, version: &str, author: &str, kibibytes: u64) -> String {
     let (major, minor) = GLIBC;
     format!(
         "Package: handful\n\
          Version: {version}\n\
          Architecture: {}\n\
-         Maintainer: {MAINTAINER}\n\
+         Maintainer: {author}\n\
          Installed-Size: {kibibytes}\n\
          Depends: adduser, libc6 (>= {major}.{minor}), libgcc-s1\n\
          Section: science\n\
@@ -142,8 +141,9 @@ mod tests {
 
     #[test]
     fn the_control_file_has_one_field_a_line() {
-        let text = fields(Target::Arm, "0.1.0", 7);
+        let text = fields(Target::Arm, "0.1.0", "A <a@b.org>", 7);
         assert!(text.starts_with("Package: handful\nVersion: 0.1.0\nArchitecture: arm64\n"));
+        assert!(text.contains("\nMaintainer: A <a@b.org>\n"));
         assert!(text.contains("\nDepends: adduser, libc6 (>= 2.31), libgcc-s1\nSection"));
         assert!(text.contains("\nDescription: few-shot image recognition on the device\n Handful"));
     }

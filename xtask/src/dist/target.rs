@@ -36,6 +36,14 @@ impl Target {
         }
     }
 
+    /// As packages of npm call it.
+    pub(super) fn node(self) -> &'static str {
+        match self {
+            Self::X86 => "x64",
+            Self::Arm => "arm64",
+        }
+    }
+
     /// As `uname -m` prints it.
     pub(super) fn machine(self) -> &'static str {
         match self {

@@ -18,6 +18,9 @@ const PACKAGES: [&str; 2] = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1"];
 /// Where Debian has sources of several compilers.
 const SUITE: &str = "trixie-backports";
 
+/// The oldest ONNX Runtime that is supported, and the newest that was tried.
+pub(super) const ONNXRUNTIMES: [&str; 2] = ["1.17.3", "1.32.0"];
+
 /// Folders that apt wants to find.
 const APT_FOLDERS: [&str; 4] = [
     "etc/apt/apt.conf.d",
@@ -94,6 +97,39 @@ pub(super) fn unpacked(package: &str, apt: &Path, folder: &Path) -> Result<()> {
     files::make_empty(folder)?;
     let unpack = "exec dpkg-deb --extract ./*.deb \"$1\"";
     process::run(Command::new("sh").args(["-c", unpack, "sh"]).arg(folder).current_dir(apt))
+}
+
+/// The library of ONNX Runtime for a target, downloaded once. Wheels of 1.17 have none, so that one
+/// is from npm.
+pub(super) fn onnxruntime(target: Target, version: &str, tools: &Path) -> Result<PathBuf> {
+    let folder = tools.join(format!("onnxruntime-{version}-{}", target.machine()));
+    let [wheel, package] = ["wheel", "package"].map(|name| folder.join(name));
+    let in_wheel = wheel.join(format!("onnxruntime/capi/libonnxruntime.so.{version}"));
+    let in_package = format!("bin/napi-v3/linux/{}/libonnxruntime.so.{version}", target.node());
+    let in_package = package.join(in_package);
+    if let Some(found) = [&in_wheel, &in_package].into_iter().find(|path| path.is_file()) {
+        return Ok(found.clone());
+    }
+    println!("dist: downloading ONNX Runtime {version} for {}", target.machine());
+    files::make_empty(&folder)?;
+    if version.starts_with("1.17.") {
+        let mut npm = Command::new("npm");
+        npm.args(["pack", "--silent", &format!("onnxruntime-node@{version}")]);
+        process::output(npm.current_dir(&folder))?;
+        unpack(&folder, "exec tar -xzf ./*.tgz")?;
+        return Ok(in_package);
+    }
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+    pip.args(["--only-binary=:all:", "--python-version", "3.11", "--platform"]);
+    pip.arg(format!("manylinux_2_28_{}", target.machine()));
+    process::run(pip.arg(format!("onnxruntime=={version}")).current_dir(&folder))?;
+    unpack(&folder, "exec python3 -m zipfile -e ./*.whl wheel")?;
+    Ok(in_wheel)
+}
+
+fn unpack(folder: &Path, script: &str) -> Result<()> {
+    process::run(Command::new("sh").args(["-c", script]).current_dir(folder))
 }
 
 /// apt with lists and settings of its own.
