@@ -115,8 +115,7 @@ impl Job<'_> {
             let bytes = programs.join(name).metadata()?.len();
             println!("dist: {} {name}: {bytes} bytes, glibc {major}.{minor}", target.machine());
         }
-        let version = self.commit.version.clone();
-        self.packages(target, &programs, &version, &self.work)
+        self.packages(target, &programs, &self.work)
     }
 
     /// Where the programs of a target are, which are built unless they are given.
@@ -130,13 +129,7 @@ impl Job<'_> {
     }
 
     /// Writes archive, package and list of contents into a folder.
-    fn packages(
-        &self,
-        target: Target,
-        programs: &Path,
-        version: &str,
-        into: &Path,
-    ) -> Result<Vec<PathBuf>> {
+    fn packages(&self, target: Target, programs: &Path, into: &Path) -> Result<Vec<PathBuf>> {
         let native = self.native(target)?;
         let crates = crates::of_programs(self.root, target)?;
         let help = PROGRAMS.iter().map(|name| Page::of(&native.join(name)));
@@ -153,10 +146,11 @@ impl Job<'_> {
             licenses: &licenses,
             sbom: &sbom,
         };
+        let version = &self.commit.version;
         let list = into.join(format!("handful-{version}-{}.cdx.json", target.machine()));
         files::write(&list, &sbom)?;
         let archive = archive::write(&contents, target, &settings, into)?;
-        let package = deb::write(&contents, target, version, &settings, into)?;
+        let package = deb::write(&contents, target, &settings, into)?;
         Ok(vec![archive, package, list])
     }
 
@@ -205,18 +199,15 @@ impl Job<'_> {
         }
         let again = self.work.join("again");
         files::make_empty(&again)?;
-        for package in self.packages(target, &programs, &self.commit.version, &again)? {
+        for package in self.packages(target, &programs, &again)? {
             let name = package.file_name().unwrap_or_default();
             check::same(&self.work.join(name), &package)?;
         }
         let deb = format!("handful_{}_{}.deb", self.commit.version, target.debian());
         let deb = self.work.join(deb);
         check::lint(&deb)?;
-        let newer = format!("{}+upgrade", self.commit.version);
-        let newer = self.packages(target, &programs, &newer, &again)?;
-        let newer = newer.iter().find(|path| path.extension().is_some_and(|kind| kind == "deb"));
-        let newer = newer.expect("invariant: a package for Debian is among them");
-        check::install(self.root, target, &self.work, &deb, newer)
+        let newer = deb::newer(&deb, &again)?;
+        check::install(self.root, target, &self.work, &deb, &newer)
     }
 }
 

@@ -28,13 +28,31 @@ pub(super) fn write(
     }
     files::set_permissions(&tree)?;
     let archive = into.join(format!("{name}.tar.zst"));
+    pack(&tree, &contents.commit.epoch, &archive)?;
+    fs::remove_dir_all(&tree).with_context(|| format!("cannot remove {}", tree.display()))?;
+    Ok(archive)
+}
+
+/// Packs a folder with its name, so that the same files give the same bytes.
+fn pack(tree: &Path, epoch: &str, archive: &Path) -> Result<()> {
+    let name = tree.file_name().context("invariant: a tree has a name")?;
+    let into = tree.parent().context("invariant: a tree is in a folder")?;
     let mut tar = Command::new("tar");
     // Order, owners and times do not depend on the machine that packs.
     tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--format=gnu"]);
-    tar.arg(format!("--mtime=@{}", contents.commit.epoch));
+    tar.arg(format!("--mtime=@{epoch}"));
     // One thread: more would give other bytes.
     tar.arg("--use-compress-program=zstd -19 --single-thread").arg("--create").arg("--file");
-    process::run(tar.arg(&archive).arg("--directory").arg(into).arg(&name))?;
-    fs::remove_dir_all(&tree).with_context(|| format!("cannot remove {}", tree.display()))?;
-    Ok(archive)
+    process::run(tar.arg(archive).arg("--directory").arg(into).arg(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::files::tests::packed_twice;
+    use super::*;
+
+    #[test]
+    fn the_same_files_give_the_same_bytes() {
+        packed_twice("archive", pack);
+    }
 }

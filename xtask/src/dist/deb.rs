@@ -40,10 +40,10 @@ const STORE: &str = "store = \"/var/lib/handful/store\"";
 pub(super) fn write(
     contents: &Contents,
     target: Target,
-    version: &str,
     settings: &str,
     into: &Path,
 ) -> Result<PathBuf> {
+    let version = &contents.commit.version;
     let tree = into.join("deb");
     files::make_empty(&tree)?;
     stage::lay(contents, &tree.join("usr"))?;
@@ -52,13 +52,38 @@ pub(super) fn write(
     files::set_permissions(&tree)?;
     control(contents, target, version, &tree)?;
     let package = into.join(format!("handful_{version}_{}.deb", target.debian()));
-    let mut build = Command::new("dpkg-deb");
-    // xz in one thread: Debian 11 reads no zstd, and more threads would give other bytes.
-    build.args(["--root-owner-group", "-Zxz", "--threads-max=1", "--build"]);
-    build.arg(&tree).arg(&package).env("SOURCE_DATE_EPOCH", &contents.commit.epoch);
-    process::run(&mut build)?;
+    pack(&tree, &contents.commit.epoch, &package)?;
     fs::remove_dir_all(&tree).with_context(|| format!("cannot remove {}", tree.display()))?;
     Ok(package)
+}
+
+/// Packs a folder with its folder `DEBIAN`, so that the same files give the same bytes.
+fn pack(tree: &Path, epoch: &str, package: &Path) -> Result<()> {
+    // xz in one thread: Debian 11 reads no zstd, and more threads would give other bytes.
+    let xz = ["-Zxz", "--threads-max=1"];
+    process::run(dpkg_deb(&xz).arg(tree).arg(package).env("SOURCE_DATE_EPOCH", epoch))
+}
+
+/// Writes the same package with a newer version, hardly compressed, for a test of an upgrade.
+pub(super) fn newer(package: &Path, into: &Path) -> Result<PathBuf> {
+    let tree = into.join("newer");
+    files::make_empty(&tree)?;
+    process::run(Command::new("dpkg-deb").arg("--raw-extract").arg(package).arg(&tree))?;
+    let control = tree.join("DEBIAN/control");
+    let text = read(&control)?;
+    let line = text.lines().find(|line| line.starts_with("Version: "));
+    let line = line.context("the package states no version")?;
+    files::write(&control, &text.replacen(line, &format!("{line}+upgrade"), 1))?;
+    let newer = into.join("newer.deb");
+    process::run(dpkg_deb(&["-Zgzip", "-z1"]).arg(&tree).arg(&newer))?;
+    fs::remove_dir_all(&tree).with_context(|| format!("cannot remove {}", tree.display()))?;
+    Ok(newer)
+}
+
+fn dpkg_deb(options: &[&str]) -> Command {
+    let mut build = Command::new("dpkg-deb");
+    build.arg("--root-owner-group").args(options).arg("--build");
+    build
 }
 
 /// The settings with the one that a system service needs.
@@ -129,6 +154,7 @@ fn kibibytes(tree: &Path) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::files::tests::packed_twice;
     use super::*;
 
     #[test]
@@ -146,6 +172,15 @@ mod tests {
         assert!(text.contains("\nMaintainer: A <a@b.org>\n"));
         assert!(text.contains("\nDepends: adduser, libc6 (>= 2.31), libgcc-s1\nSection"));
         assert!(text.contains("\nDescription: few-shot image recognition on the device\n Handful"));
+    }
+
+    #[test]
+    fn the_same_files_give_the_same_bytes_and_a_newer_version_can_be_made() {
+        let folder = packed_twice("deb", pack);
+        let newer = newer(&folder.join("first"), &folder).unwrap();
+        let mut version = Command::new("dpkg-deb");
+        let version = process::output(version.arg("--field").arg(newer).arg("Version")).unwrap();
+        assert_eq!(version, "0.1.0+upgrade\n");
     }
 
     #[test]

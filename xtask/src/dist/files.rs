@@ -68,3 +68,39 @@ fn make_parent(path: &Path) -> Result<()> {
     let folder = path.parent().context("invariant: a file of a package is in a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::path::PathBuf;
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::root;
+
+    /// Packs the same files twice, touched in between, and compares the bytes of `first` and
+    /// `second` in the folder that is returned.
+    pub(in crate::dist) fn packed_twice(
+        name: &str,
+        pack: impl Fn(&Path, &str, &Path) -> Result<()>,
+    ) -> PathBuf {
+        let folder = root().unwrap().join("target/tmp/dist").join(name);
+        make_empty(&folder).unwrap();
+        let tree = folder.join("tree");
+        let control = "Package: demo\nVersion: 0.1.0\nArchitecture: all\nMaintainer: A <a@b.org>\n\
+                       Description: demo\n";
+        write(&tree.join("DEBIAN/control"), control).unwrap();
+        for at in 0..9 {
+            write(&tree.join(format!("usr/{}", 9 - at)), "text\n").unwrap();
+        }
+        set_permissions(&tree).unwrap();
+        for (archive, seconds) in [("first", 0), ("second", 5000)] {
+            let time = SystemTime::now() - Duration::from_secs(seconds);
+            let file = fs::File::open(tree.join("usr/3")).unwrap();
+            file.set_modified(time).unwrap();
+            pack(&tree, "1700000000", &folder.join(archive)).unwrap();
+        }
+        let [first, second] = ["first", "second"].map(|name| fs::read(folder.join(name)).unwrap());
+        assert!(first == second, "{name}: the bytes depend on more than the files");
+        folder
+    }
+}
