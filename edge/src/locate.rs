@@ -90,8 +90,8 @@ impl Environment {
         joined.into_iter().flatten().collect()
     }
 
-    /// The folder into which `handful doctor --fix` installs a wheel of ONNX Runtime; `None` without
-    /// a data or home folder.
+    /// The folder into which `handful doctor --fix` installs a wheel of ONNX Runtime; `None`
+    /// without a data or home folder.
     #[must_use]
     pub fn wheels(&self) -> Option<PathBuf> {
         self.data_home.as_ref().map(|home| home.join("handful/onnxruntime"))

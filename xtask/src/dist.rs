@@ -48,8 +48,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FOLDER")]
     programs: Option<PathBuf>,
     /// Build and package twice and compare, check the rules of Debian, install, use, upgrade and
-    /// purge the package in clean roots of Debian 11 and 12, and compare what programs of ARM answer
-    /// with those of x86-64 (as root)
+    /// purge the package in clean roots of Debian 11 and 12, and compare what programs of ARM
+    /// answer with those of x86-64 (as root)
     #[arg(long)]
     check: bool,
     /// With --check: package twice, but build once

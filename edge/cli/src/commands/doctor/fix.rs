@@ -139,7 +139,7 @@ fn run(words: &[String]) -> Result<(), Message> {
     match Command::new(program).args(arguments).status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(Message::machine(format!(
-            "`{}` failed ({status}); mend what it states and run `handful doctor --fix --yes` again",
+            "`{}` failed ({status}); mend this and run `handful doctor --fix --yes` again",
             typed(words)
         ))),
         // In a container there is no sudo, and none is needed.
