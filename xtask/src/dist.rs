@@ -26,7 +26,7 @@ mod verified;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 
 use crate::process;
@@ -76,6 +76,9 @@ pub(crate) fn dist(root: &Path, options: &Options) -> Result<()> {
         let advice = "the packages of this tree were not checked; run `cargo xtask dist --check`";
         ensure!(is_verified(root)?, "{advice}");
         return Ok(());
+    }
+    if let Some(reason) = check::hindrance().filter(|_| options.check) {
+        bail!("packages cannot be checked here: {reason}; `.ci/packages` installs what is missing");
     }
     let targets = if options.target.is_empty() { Target::ALL } else { options.target.as_slice() };
     ensure!(
