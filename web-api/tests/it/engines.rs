@@ -123,8 +123,9 @@ fn states_are_the_same_wherever_they_are_shown() {
     let version = service.get("/version").ok()["engine"].clone();
     assert_eq!((&version["provider"], &version["precision"]), (&"tract".into(), &NEW.into()));
     let candidates = version["candidates"].as_array().unwrap();
-    let before = candidates.iter().find(|one| one["precision"] == "int8-u8").unwrap();
-    assert_eq!(before["state"], "ready", "it served before: {version}");
+    let before = candidates.iter().find(|one| one["state"] == "ready");
+    let before = before.unwrap_or_else(|| panic!("one served before: {version}"));
+    assert_eq!(before["precision"], "int8-u8");
     assert_eq!(before["ms"], 10.0);
     let ready = service.get("/readyz").ok()["engine"].clone();
     assert_eq!(ready["precision"], NEW);
