@@ -1,17 +1,14 @@
-// The answer to one image: the verdict, the candidates with the mark where known begins, the reasons.
+// The answer to one image: the verdict, how likely it is each class or none of them, the reasons.
 
 import { byId, make, name, say, show } from "./dom.js";
 import { definition } from "./meaning.js";
 import { showNearest } from "./nearest.js";
 import { phrase } from "./phrase.js";
 import { t } from "./text.js";
-import { asFamiliar, certainty, oneIn, percent, place, sureness, UNKNOWN } from "./verdict.js";
+import { asFamiliar, certainty, oneIn, percent, sureness, UNKNOWN } from "./verdict.js";
 
-const MAX_CHIPS = 8;
-
-// The bars show similarities; the rates say how far beyond the limit the best one is. Over the whole scale of the
-// rates the similarity grows by about this much.
-const SCALE = 0.45;
+const MOST_PARTS = 4;
+const NONE = ""; // in place of a class: the bar of what is none of them
 
 const rows = new Map(); // of the bars, by class: they stay, so that they can move
 
@@ -19,13 +16,15 @@ const rows = new Map(); // of the bars, by class: they stay, so that they can mo
 export function showAnswer(result, verdict, rate, answer) {
   byId("answer").dataset.decision = verdict.decision;
   byId("verdict").replaceChildren(...headline(verdict));
-  byId("sure").replaceChildren(...sure(result, verdict));
+  byId("sure").replaceChildren(...sure(result, verdict, rate));
   showNearest(result);
-  drawBars(result, verdict, rate);
+  drawBars(result, verdict);
+  byId("bars-words").textContent = t(result.unknown === null ? "answer.bars_plain" : "answer.bars");
   reasons(result, verdict, rate);
   const ms = Object.values(answer.timing_ms).reduce((sum, part) => sum + part, 0);
   const notes = (result.warnings ?? []).map((warning) => ` ${warning.detail}.`).join("");
-  byId("answer-fine").textContent = `${measure(result)} ${t("answer.computed", { ms: ms.toFixed(ms < 10 ? 1 : 0) })}${notes}`;
+  const bonus = result.candidates.some(({ name_bias: bias }) => bias !== 0) ? `${t("answer.bars_bonus")} ` : "";
+  byId("answer-fine").textContent = `${bonus}${t("answer.computed", { ms: ms.toFixed(ms < 10 ? 1 : 0) })}${notes}`;
 }
 
 /** The verdict with each class name isolated. */
@@ -36,12 +35,15 @@ function headline({ decision, labels }) {
 }
 
 /** How sure the verdict is. */
-function sure(result, verdict) {
+function sure(result, verdict, rate) {
   const { candidates, unknown } = result;
   if (unknown === null) return [];
   if (verdict.decision === "rejected") {
     const closest = name(candidates[0].label);
-    return phrase(unknown.background ? "answer.like_none" : "answer.like_no_class", { closest });
+    if (unknown.background) return phrase("answer.like_none", { closest });
+    const limit = oneIn(rate ?? unknown.stated_false_accept_rate);
+    const isLikely = candidates[0].probability > unknown.probability; // but the rate is strict
+    return phrase(isLikely ? "answer.maybe" : "answer.like_no_class", { closest }, { limit });
   }
   if (verdict.decision === "accepted") return [sureness(certainty(result, verdict))];
   const shown = candidates.filter(({ label }) => verdict.labels.includes(label));
@@ -58,85 +60,69 @@ function reasons(result, { decision }, rate) {
   const reason = examples > 0 ? both : named && "answer.by_name";
   say(byId("reason"), known && reason ? t(reason, values) : "");
   const parted = known && (named || !meaning); // without a sense: the overridden attributes
-  const chips = parted ? attributes.slice(0, MAX_CHIPS).map(chip) : [];
-  byId("chips").replaceChildren(...chips);
-  show(byId("chips"), chips.length > 0);
-  show(byId("chips-title"), chips.length > 0);
+  const parts = parted ? attributes.slice(0, MOST_PARTS).map(({ name: part }) => part).join(", ") : "";
+  say(byId("parts"), parts && t("answer.parts", { parts }));
   say(byId("familiar-words"), unknown && familiar(unknown, rate));
 }
 
 function familiar(unknown, rate) {
   const limit = oneIn(rate ?? unknown.stated_false_accept_rate);
-  const words = t("answer.mark_at", { familiar: asFamiliar(unknown.false_accept_rate), limit });
+  const words = t("answer.passes", { familiar: asFamiliar(unknown.false_accept_rate), limit });
   return unknown.stated ? words : `${words} ${t("answer.borrowed")}`;
 }
 
-/** An attribute; its weight is in the tooltip. */
-function chip({ name: text, weight }) {
-  const element = make("li", "chip", text);
-  if (weight !== null) element.title = t("answer.weight", { weight: weight.toFixed(2) });
-  return element;
-}
-
-/** Candidates are ranked by similarity plus name bias, so this is what the bars show. */
+/** Candidates are ranked by similarity plus name bias: what the bars show if no probability is known. */
 const ranking = ({ similarity, name_bias }) => similarity + name_bias;
 
-function measure({ candidates, unknown }) {
-  const biased = candidates.some((candidate) => candidate.name_bias !== 0);
-  return t(unknown === null ? "answer.bars_plain" : "answer.bars") + (biased ? ` ${t("answer.bars_bonus")}` : "");
-}
-
-/** About where known begins on the bars; null if nothing is rejected. It never contradicts the verdict. */
-function beginning({ candidates: [best], unknown }, { decision }, rate) {
-  if (unknown === null) return null;
-  const limit = place(rate ?? unknown.stated_false_accept_rate);
-  const at = ranking(best) + SCALE * (limit - place(unknown.false_accept_rate));
-  const agreeing = decision === "rejected" ? Math.max(at, ranking(best) + 0.03) : Math.min(at, ranking(best) - 0.01);
-  return Math.min(0.98, Math.max(0.02, agreeing));
-}
-
-function drawBars(result, verdict, rate) {
-  const { candidates } = result;
-  const mark = beginning(result, verdict, rate);
-  const wanted = candidates.map((candidate) => rows.get(candidate.class) ?? bar());
+/** The bars show the number beside them: how likely each class is, and that it is none of them. */
+function drawBars({ candidates, unknown }, verdict) {
+  const bars = candidates.map((candidate) => ({
+    id: candidate.class,
+    label: candidate.label,
+    named: verdict.labels.includes(candidate.label),
+    title: candidate.examples > 0 ? t("answer.examples", { n: candidate.examples }) : t("answer.from_name"),
+    share: candidate.probability ?? ranking(candidate),
+    score: candidate.probability === null ? ranking(candidate).toFixed(2) : percent(candidate.probability),
+    hint: t("answer.similarity", { similarity: ranking(candidate).toFixed(2) }),
+  }));
+  if (unknown !== null) {
+    const named = verdict.decision === "rejected";
+    const { probability: share } = unknown;
+    bars.push({ id: NONE, label: t("answer.none"), named, title: "", share, score: percent(share), hint: "" });
+  }
+  const wanted = bars.map(({ id }) => rows.get(id) ?? bar());
   rows.clear();
-  candidates.forEach((candidate, i) => rows.set(candidate.class, wanted[i]));
+  bars.forEach(({ id }, i) => rows.set(id, wanted[i]));
   const shown = [...byId("bars").children];
   const moved = wanted.some(({ item }, i) => item !== shown[i]);
   if (moved || shown.length !== wanted.length) {
     byId("bars").replaceChildren(...wanted.map(({ item }) => item));
     byId("bars").getBoundingClientRect(); // bars that changed places move on from where they were
   }
-  const greatest = verdict.decision === "rejected" && mark !== null ? mark - 0.02 : 1;
-  candidates.forEach((candidate, i) => fill(wanted[i], candidate, {
-    named: verdict.labels.includes(candidate.label), mark, share: Math.min(greatest, ranking(candidate)),
-  }));
+  bars.forEach((one, i) => fill(wanted[i], one));
 }
 
 function bar() {
   const row = {
     label: make("bdi", "bar-label"),
     fill: make("span", "bar-fill"),
-    mark: make("span", "bar-mark"),
     score: make("span", "bar-score"),
   };
-  const track = make("span", "bar-track", row.fill, row.mark);
+  const track = make("span", "bar-track", row.fill);
   track.setAttribute("aria-hidden", "true");
   row.item = make("li", "bar", row.label, track, row.score);
   return row;
 }
 
-function fill(row, candidate, { named, mark, share }) {
+function fill(row, { id, label, named, title, share, score, hint }) {
   row.item.classList.toggle("named", named);
-  row.item.title = candidate.examples > 0 ? t("answer.examples", { n: candidate.examples }) : t("answer.from_name");
-  row.label.textContent = candidate.label;
-  row.label.title = candidate.label;
+  row.item.classList.toggle("none-of-them", id === NONE);
+  row.item.title = title;
+  row.label.textContent = label;
+  row.label.title = label;
   row.fill.style.width = inPercent(share);
-  show(row.mark, mark !== null);
-  row.mark.style.insetInlineStart = inPercent(mark ?? 0);
-  const { probability } = candidate;
-  row.score.textContent = probability === null ? ranking(candidate).toFixed(2) : percent(probability);
-  row.score.title = t("answer.similarity", { similarity: ranking(candidate).toFixed(2) });
+  row.score.textContent = score;
+  row.score.title = hint;
 }
 
 const inPercent = (share) => `${100 * Math.min(1, Math.max(0, share))}%`;

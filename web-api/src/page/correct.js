@@ -1,8 +1,11 @@
 // What can be done about an answer: one click teaches its image as another class, or as none of the classes.
 
-import { enroll, enrollBackground, isReserved } from "./api.js";
+import { create, enroll, enrollBackground, isReserved } from "./api.js";
 import { button, byId, make, name, say, show } from "./dom.js";
+import { definition } from "./meaning.js";
+import { moveTo } from "./move.js";
 import { enlargeNearest } from "./nearest.js";
+import { inWords } from "./quality.js";
 import { isTaken } from "./shortcuts.js";
 import { t } from "./text.js";
 
@@ -15,6 +18,7 @@ export class Correct {
   #entry = null; // the image whose answer is shown
   #held = null; // of the camera: the image that stays while a class is chosen for it
   #fading = null;
+  #work = Promise.resolve();
   #holds = () => {}; // called with the image that is held, and with null
   #chips = new Map(); // by label; a chip that stays is not moved, as it may be about to be clicked
 
@@ -23,7 +27,7 @@ export class Correct {
     this.#changed = changed;
     this.#labels = labels;
     enlargeNearest(labels, changed);
-    byId("none-of-these").addEventListener("click", () => this.#reject(this.#entry));
+    byId("none-of-these").addEventListener("click", () => this.reject(this.#entry));
     byId("correct").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#typed(byId("teach-as-name").value.trim());
@@ -81,21 +85,46 @@ export class Correct {
     this.#note(null);
   }
 
-  /** Asks for the name of the class of the image that is shown. */
-  ask() {
-    byId("teach-as-name").focus();
+  /** Teaches an image as a class; false if that failed. */
+  teach(entry, label) {
+    return this.#put(entry, label, async () => {
+      const { class: taught, examples: [example], change } = await enroll(label, entry.file, entry.part);
+      const has = t("correct.has", { label: taught.label, n: taught.examples });
+      const words = [t(example.duplicate_of ? "correct.known" : "correct.added", { label: taught.label, has })];
+      // By an earlier correction or by hand: two classes with the same image confuse each other.
+      words.push(...example.quality.filter(({ code }) => code === "in_other_class").map(inWords));
+      const done = { what: t("correct.done", { label: taught.label }), changes: [change] };
+      // The meaning of a new name was looked up, and may be the wrong one.
+      const isNamed = taught.examples === 1 && taught.meaning !== null && !example.duplicate_of;
+      if (isNamed) words.push(t("correct.meaning", { meaning: definition(taught.meaning.gloss) }));
+      return { example: example.id, label: taught.label, text: words.join(" "), isNamed, done };
+    });
   }
 
-  /** Teaches an image as a class; false if that failed. */
-  async teach(entry, label) {
+  /** Teaches an image as none of the classes; false if that failed. */
+  reject(entry) {
+    return this.#put(entry, "", async () => {
+      const { examples: [example], change } = await enrollBackground(entry.file, entry.part);
+      const text = t(example.duplicate_of ? "correct.none_known" : "correct.none_added");
+      return { example: example.id, label: "", text, done: { what: t("correct.none_done"), changes: [change] } };
+    });
+  }
+
+  /** Puts an image into a class by `add()`; one that was put into another class before moves instead. */
+  async #put(entry, label, add) {
+    // One after another: a second click on another class moves what the first one adds.
+    const step = this.#work.then(async () => {
+      const put = (await this.#moved(entry, label)) ?? (await add());
+      entry.home = { example: put.example, label: put.label };
+      return put;
+    });
+    this.#work = step.catch(() => {});
     try {
-      const { class: taught, examples, change } = await enroll(label, entry.file, entry.part);
-      const has = t("correct.has", { label: taught.label, n: taught.examples });
-      const key = examples[0].duplicate_of ? "correct.known" : "correct.added";
-      this.#write(entry, { text: t(key, { label: taught.label, has }), label: taught.label, isNew: true });
-      entry.taught = taught.label;
+      const { label: home, text, isNamed, done } = await step;
+      if (home) entry.taught = home;
+      this.#write(entry, { text, label: home, isNamed, isNew: true });
       this.#release();
-      await this.#changed({ what: t("correct.done", { label: taught.label }), changes: [change] });
+      await this.#changed(done);
       return true;
     } catch (problem) {
       this.#write(entry, { text: problem.message, failed: true });
@@ -103,14 +132,17 @@ export class Correct {
     }
   }
 
-  async #reject(entry) {
+  /** Moves the example that an image has become; null if it is none, or no longer. */
+  async #moved({ home }, label) {
+    if (!home || home.label === label) return null;
     try {
-      const { examples: [example], change } = await enrollBackground(entry.file, entry.part);
-      this.#write(entry, { text: t(example.duplicate_of ? "correct.none_known" : "correct.none_added"), isNew: true });
-      this.#release();
-      await this.#changed({ what: t("correct.none_done"), changes: [change] });
+      const made = !label || this.#labels().includes(label) ? [] : [(await create(label, {})).change];
+      const { what, changes } = await moveTo([home.example], label);
+      const names = { from: home.label || t("correct.none"), label: label || t("correct.none") };
+      return { example: home.example, label, text: t("correct.moved", names), done: { what, changes: [...made, ...changes] } };
     } catch (problem) {
-      this.#write(entry, { text: problem.message, failed: true });
+      if (problem.code === "unknown_example") return null; // it was undone, or removed
+      throw problem;
     }
   }
 
@@ -132,7 +164,11 @@ export class Correct {
     const stay = this.#entry.live ? [...this.#chips.keys()].filter((label) => labels.includes(label)) : [];
     const inOrder = [...stay, ...labels.filter((label) => !stay.includes(label))];
     const chips = inOrder.map((label) => [label, this.#chips.get(label) ?? this.#chip(label)]);
-    for (const [label, { digit }] of chips) digit.textContent = digits.get(label);
+    // Before the camera the classes change their numbers within seconds.
+    for (const [label, { digit }] of chips) {
+      digit.textContent = digits.get(label);
+      show(digit, !this.#entry.live);
+    }
     const elements = chips.map(([, { item }]) => item);
     const list = byId("teach-as-known");
     const same = elements.length === list.children.length && elements.every((item, i) => item === list.children[i]);
@@ -155,7 +191,7 @@ export class Correct {
   /** A digit teaches the image as the class with this number. */
   #key(event) {
     const digit = Number(event.key);
-    if (!(digit >= 1) || event.repeat || byId("correct").hidden || isTaken(event)) return;
+    if (!(digit >= 1) || event.repeat || byId("correct").hidden || this.#entry?.live || isTaken(event)) return;
     const label = this.choices(this.#entry.answer.results[0])[digit - 1];
     if (label) this.teach(this.#entry, label);
   }
@@ -205,6 +241,8 @@ export class Correct {
     const { label } = note ?? {};
     const isStill = label && verdict && !verdict.labels.includes(label);
     say(byId("note-text"), isStill ? `${note.text} ${t("correct.still", { label })}` : note?.text);
-    byId("note-text").classList.toggle("bad", Boolean(note?.failed));
+    byId("note-text").classList.toggle("error", Boolean(note?.failed));
+    byId("note-meaning").value = label ?? "";
+    show(byId("note-meaning"), Boolean(note?.isNamed));
   }
 }

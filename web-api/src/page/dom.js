@@ -4,11 +4,19 @@ import { dropped } from "./folders.js";
 import { t } from "./text.js";
 
 const MOST_ERRORS = 5; // that are shown
+const HIDDEN = 100; // pixels of the window that may be covered at its end
 
 export const byId = (id) => document.getElementById(id);
 
 export function show(element, visible) {
   element.hidden = !visible;
+}
+
+/** Scrolls as little as it takes to see an element; its beginning, if it is higher than the window. */
+export function reveal(element) {
+  const { height } = element.getBoundingClientRect();
+  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
+  element.scrollIntoView({ behavior, block: height < innerHeight - HIDDEN ? "nearest" : "start" });
 }
 
 /** Puts a message into an element and shows it; an empty message hides it. */

@@ -18,16 +18,21 @@ export class First {
   names = true; // whether the bundle has name knowledge
   #changed;
   #look;
+  #forget;
   #labels; // resolves to those of the gallery
   #progress = read(); // { gallery, step, classes }, DONE, or null before the first step
   #entry = null; // the image that was looked at last, with its answer
   #drawn = false;
   #working = false;
 
-  /** `changed(done)` is called after a change, `look(files)` shows images and resolves to the first with its answer. */
-  constructor(changed, look, labels) {
+  /**
+   * `changed(done)` is called after a change, `look(files)` shows images and resolves to the first with its answer,
+   * `forget(entry)` removes it.
+   */
+  constructor(changed, { look, forget, labels }) {
     this.#changed = changed;
     this.#look = look;
+    this.#forget = forget;
     this.#labels = labels;
     for (const thing of TAUGHT) byId(`first-${thing}`).addEventListener("click", () => this.#do(() => this.#teach(thing)));
     byId("first-look").addEventListener("click", () => this.#do(() => this.#recognize()));
@@ -46,6 +51,8 @@ export class First {
       this.#progress = null;
       byId("first-status").textContent = "";
     }
+    // Who has classes of his own needs no samples, also not when the last class is deleted.
+    if (this.#progress === null && classes + background_examples > 0) this.#save(DONE);
     const wanted = this.#progress === null
       ? classes + background_examples === 0
       : this.#progress !== DONE && this.#progress.gallery === selected();
@@ -104,13 +111,14 @@ export class First {
     const plain = t(`first.${thing}`);
     // A class of the user's own must not be removed with the samples.
     const label = known.includes(plain) ? t("first.sample", { label: plain }) : plain;
+    const before = Object.keys(this.#progress?.classes ?? {}).length > 0 ? byId("first-status").textContent : "";
     byId("first-status").textContent = t("first.teaching", { label });
     const answer = await enrollAll(label, await Promise.all(VIEWS.map((view) => sample(thing, view))));
     const classes = { ...this.#progress?.classes, [thing]: answer.class.id };
     const step = TAUGHT.every((one) => Object.hasOwn(classes, one)) ? "look" : "teach";
     this.#save({ gallery: selected(), step, classes });
     const what = t("first.taught", { label, n: VIEWS.length });
-    byId("first-status").textContent = what;
+    byId("first-status").textContent = `${before} ${what}`.trim();
     await this.#changed({ what, changes: [answer.change] });
     byId(step === "look" ? "first-look" : `first-${TAUGHT.find((one) => !Object.hasOwn(classes, one))}`).focus();
   }
@@ -177,6 +185,7 @@ export class First {
       }
     }
     this.#finish();
+    this.#forget(this.#entry);
     await this.#changed({ what: t("first.removed"), changes: made });
   }
 

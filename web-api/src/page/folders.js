@@ -8,6 +8,11 @@ const byName = new Intl.Collator(undefined, { numeric: true });
 const isImage = (name) => IMAGE.test(name);
 const isHidden = (name) => name.startsWith(".") || name === "__MACOSX";
 
+const paths = new WeakMap();
+
+/** The path of a file in the folders that were dropped; its name without any. */
+export const pathOf = (file) => paths.get(file) ?? file.name;
+
 /**
  * What a drop holds: `[{ label, files }]`, the files without a folder first (`label` is null), then those of each
  * folder, which names its class. In a folder of folders each one with images is a class. Of folders only the images
@@ -71,6 +76,7 @@ async function listed(folder) {
 function grouped(found, leftOut) {
   const groups = new Map([[null, []]]);
   for (const { path, file } of found) {
+    paths.set(file, path.join("/"));
     // A file system may write an umlaut as two characters.
     const label = path.length > 1 ? path.at(-2).normalize() : null;
     if (!groups.has(label)) groups.set(label, []);

@@ -4,7 +4,7 @@ import { showAnswer } from "./answer.js";
 import { classify } from "./api.js";
 import { Crop } from "./crop.js";
 import { offerCurl } from "./curl.js";
-import { byId, say, show } from "./dom.js";
+import { byId, reveal, say, show } from "./dom.js";
 import { Steady } from "./steady.js";
 import { Table } from "./table.js";
 import { t } from "./text.js";
@@ -27,27 +27,37 @@ export class Look {
   #round = 0; // grows with each new set of images; results of an older round are dropped
   #steady = new Steady();
   #address = null; // of the frame that is held
+  #reveal = null; // ids: the first one that is shown is scrolled to, after the first answer
   #spoken = "";
+  #stop; // stops the camera
+  #stale = false; // whether the images wait for the camera to stop
 
-  /** `correct` offers what can be done about each answer that is shown. */
-  constructor(camera, correct) {
+  /** `correct` offers what can be done about each answer that is shown; `stop()` stops the camera. */
+  constructor(camera, correct, stop) {
     this.#camera = camera;
+    this.#stop = stop;
     this.#correct = correct;
     this.#crop = new Crop(byId("shown"), byId("look-crop"), (part) => this.#usePart(part));
-    this.#table = new Table((entry) => this.#select(entry), correct);
+    this.#table = new Table((entry) => this.#pick(entry), correct);
     correct.onHold((entry) => this.#hold(entry));
     offerCurl(() => this.#shown);
     this.clear();
   }
 
-  /** Classifies these images one after another and shows the first, to which it resolves. */
-  async images(files) {
+  /**
+   * Classifies these images one after another and shows the first, to which it resolves. Unless `quiet`, what is
+   * found is scrolled to.
+   */
+  async images(files, quiet = false) {
     this.clear();
     this.#entries = files.slice(0, MAX_IMAGES).map((file) => ({ file, url: URL.createObjectURL(file), part: null }));
     this.#table.show(this.#entries);
     this.#select(this.#entries[0]);
     show(byId("look-clear"), true);
     const [first] = this.#entries;
+    const several = this.#entries.length > 1;
+    this.#reveal = quiet ? null : [several ? "table" : "bars-words", "answer"];
+    if (!quiet && several) reveal(byId("table")); // and again below the first answer
     await this.again();
     if (files.length > MAX_IMAGES) say(byId("look-error"), t("look.too_many", { n: MAX_IMAGES }));
     return first;
@@ -55,6 +65,8 @@ export class Look {
 
   /** Classifies the shown images again, after the gallery has changed. */
   async again() {
+    this.#stale = this.#camera.running;
+    if (this.#stale) return;
     this.#steady.reset();
     const round = ++this.#round;
     const selected = this.#selected;
@@ -76,11 +88,30 @@ export class Look {
 
   /** Classifies camera frames until the camera stops. */
   async live() {
-    this.clear();
+    if (this.#entries.length < 2) this.clear();
+    this.#stale = this.#entries.some(({ answer, error }) => !answer && !error);
+    this.#correct.clear();
+    this.#table.mark(null);
+    this.#stage(null);
+    this.#answer(null);
     const round = ++this.#round;
     while (this.#camera.running && round === this.#round) {
       await wait(document.hidden ? 500 : await this.#glance(round));
     }
+  }
+
+  /** Goes back to the images, after the camera was stopped. */
+  rest() {
+    this.#round++;
+    this.#correct.clear();
+    if (this.#entries.length === 0) return this.clear();
+    this.#select(this.#selected);
+    return this.#stale ? this.again() : undefined;
+  }
+
+  /** Removes the image of `entry`, if it is shown. */
+  forget(entry) {
+    if (entry && this.#entries[0] === entry) this.clear();
   }
 
   clear() {
@@ -125,15 +156,15 @@ export class Look {
   #hold(entry) {
     if (this.#address) URL.revokeObjectURL(this.#address);
     this.#address = entry && URL.createObjectURL(entry.file);
+    // The camera needs its video, which stays below the frame.
+    byId("stage").classList.toggle("held", entry !== null);
+    byId("live-text").textContent = t(entry ? "look.held" : "look.live");
     if (!entry && !this.#camera.running) return;
     const shown = byId("shown");
     if (entry) shown.src = this.#address;
     else shown.removeAttribute("src");
     shown.alt = entry ? t("look.held") : "";
     show(shown, entry !== null);
-    // The camera needs its video, which stays below the frame.
-    byId("stage").classList.toggle("held", entry !== null);
-    byId("live-text").textContent = t(entry ? "look.held" : "look.live");
     this.#steady.reset();
   }
 
@@ -151,6 +182,14 @@ export class Look {
     }
     this.#table.update(entry, this.#rate);
     if (entry === this.#selected) this.#select(entry);
+    if (entry === this.#entries[0]) this.#bring();
+  }
+
+  /** Scrolls to what was asked for, once. */
+  #bring() {
+    const shown = this.#reveal?.find((id) => byId(id).offsetParent !== null);
+    if (shown) reveal(byId(shown));
+    this.#reveal = null;
   }
 
   /** Classifies a part of the only image; null: all of it. */
@@ -158,8 +197,16 @@ export class Look {
     const [entry] = this.#entries;
     entry.part = part;
     entry.note = null;
+    entry.home = null;
     this.#correct.renew();
     this.again();
+  }
+
+  /** Shows the image of a row. */
+  #pick(entry) {
+    this.#selected = entry;
+    if (this.#camera.running) this.#stop(); // and back to the images
+    else this.#select(entry);
   }
 
   #select(entry) {

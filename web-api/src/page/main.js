@@ -1,6 +1,7 @@
 // Connects the page: clicks and files go to Look (classify), Teach (enroll) or List (classes).
 
 import { classes, gallery, ownFile, version } from "./api.js";
+import "./back.js";
 import { Burst } from "./burst.js";
 import { onReachable } from "./call.js";
 import { Camera, whyNoCamera } from "./camera.js";
@@ -9,6 +10,7 @@ import { Check } from "./check.js";
 import { Correct } from "./correct.js";
 import { open } from "./dialogs.js";
 import { byId, dropZone, fileInput, say, show } from "./dom.js";
+import { renew } from "./enlarge.js";
 import { First } from "./first.js";
 import { picked } from "./folders.js";
 import { Galleries } from "./galleries.js";
@@ -30,13 +32,17 @@ import { Undo } from "./undo.js";
 
 // First: what follows reads and replaces texts of the page.
 translate(document.body);
+if (!/^(localhost|127\.[\d.]+|\[::1\]|.+\.localhost)$/.test(location.hostname)) {
+  byId("private").textContent = t("frame.private-host", { host: location.hostname });
+}
 
 const RETRY_MS = 3000;
+const EARLY_MS = 1200; // that the page waits for the first answer before it is shown
 
 const camera = new Camera(byId("video"), byId("teach-video"));
 const correct = new Correct(changed, () => list.labels);
-const look = new Look(camera, correct);
-const teach = new Teach(changed);
+const look = new Look(camera, correct, stopCamera);
+const teach = new Teach(changed, (label) => list.classOf(label));
 const burst = new Burst(camera, startCamera, teach);
 const lens = new Lens(camera, cameraFailed);
 const list = new List((files, label) => teach.add(files, label), changed);
@@ -45,18 +51,31 @@ const rate = new Rate((tried) => look.decideBy(tried), changed);
 const keep = new Keep(changed);
 const check = new Check(changed, list);
 const history = new History(changed);
-const undo = new Undo(changed);
+const undo = new Undo(async () => {
+  await changed();
+  await renew();
+});
 const carry = new Carry(changed, (text) => undo.say(text));
-const galleries = new Galleries(changed);
+const galleries = new Galleries(switched);
 const reembed = new Reembed(changed);
-const first = new First(changed, lookAt, async () => (await classes()).map(({ label }) => label));
+const first = new First(changed, {
+  look: (files) => lookAt(files, true),
+  forget: (entry) => look.forget(entry),
+  labels: async () => (await classes()).map(({ label }) => label),
+});
 const settings = new Settings(() => first.again());
 
 // The gallery has changed: show it and classify the shown images again. `done` can be taken back.
 async function changed(done) {
   if (done) undo.offer(done);
   await refresh();
-  if (!camera.running) await look.again();
+  await look.again();
+}
+
+// Another gallery is shown: what was offered belongs to the one before.
+async function switched(done) {
+  undo.forget();
+  await changed(done);
 }
 
 async function refresh() {
@@ -69,20 +88,23 @@ async function refresh() {
   history.refresh();
   carry.show();
   if (!shown) return;
-  for (const part of [none, rate, keep, check, reembed, first, settings]) part.show(shown);
+  for (const part of [teach, none, rate, keep, check, reembed, first, settings]) part.show(shown);
 }
 
 // --- classify
-function lookAt(files) {
+function lookAt(files, quiet = false) {
   if (files.length === 0) return undefined; // text was pasted, such as a key
+  look.clear(); // else the images of before would be shown as the camera stops
   if (camera.running) stopCamera();
-  return look.images(files);
+  return look.images(files, quiet);
 }
-fileInput(byId("look-files"), lookAt);
-fileInput(byId("look-photo"), lookAt);
-dropZone(byId("stage"), lookAt);
+fileInput(byId("look-files"), (files) => lookAt(files));
+fileInput(byId("look-photo"), (files) => lookAt(files));
+dropZone(byId("stage"), (files) => lookAt(files));
+byId("stage-empty").addEventListener("click", () => byId("look-files").click());
 byId("look-clear").addEventListener("click", () => {
   look.clear();
+  if (camera.running) look.live();
   byId("look-files").focus();
 });
 
@@ -93,6 +115,8 @@ document.addEventListener("paste", (event) => {
   if (teachCard.contains(document.activeElement)) learn(files);
   else lookAt(files);
 });
+
+byId("note-meaning").addEventListener("click", ({ target }) => list.askMeaning(target.value));
 
 // --- the camera, shared by classify and enroll
 async function startCamera() {
@@ -109,7 +133,7 @@ async function startCamera() {
 function stopCamera() {
   camera.stop();
   cameraButtons();
-  look.clear();
+  look.rest();
 }
 
 function cameraButtons() {
@@ -132,6 +156,10 @@ function noCamera(reason) {
 }
 
 byId("camera-toggle").addEventListener("click", () => (camera.running ? stopCamera() : startCamera()));
+byId("teach-off").addEventListener("click", () => {
+  stopCamera();
+  byId("teach-camera").focus();
+});
 
 const reason = whyNoCamera();
 if (reason) {
@@ -146,13 +174,6 @@ fileInput(byId("teach-files"), learn);
 fileInput(byId("teach-photo"), learn);
 fileInput(byId("teach-folder"), (files) => teach.addFolders(picked(files)));
 dropZone(teachCard, (files, groups) => teach.addFolders(groups));
-
-// Files chosen before a name is entered would be lost, so the name is required first.
-for (const id of ["teach-files", "teach-photo"]) {
-  byId(id).addEventListener("click", (event) => {
-    if (!teach.label()) event.preventDefault();
-  });
-}
 
 // An image dropped outside the drop zones must not replace the page.
 for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) => event.preventDefault());
@@ -178,7 +199,14 @@ async function connect() {
     if (problem.code === "unreachable") return; // onReachable shows the failure and tries again
   }
   await refresh(); // the list shows what else failed
+  shown();
 }
+
+// What stands on the page is known: from now on nothing above moves the rest.
+function shown() {
+  document.body.classList.remove("early");
+}
+setTimeout(shown, EARLY_MS);
 
 function about(service) {
   const { name, names } = service.bundle;
@@ -197,8 +225,8 @@ function go(element) {
 
 listen({
   help: () => open("help"),
-  name: () => go(byId("teach-name")),
-  search: () => go(byId(byId("classes-find").hidden ? "classes-title" : "classes-search")),
+  name: () => { go(byId("teach-name")); teach.focus(); },
+  search: () => { list.search(); go(byId("classes-search")); },
   camera: () => { if (!byId("camera-toggle").hidden && !byId("camera-toggle").disabled) byId("camera-toggle").click(); },
   galleries: () => open("galleries"),
   settings: () => open("settings"),

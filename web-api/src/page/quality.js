@@ -9,7 +9,8 @@ const MOST = 24; // warnings that are shown
 export const findings = (files, { examples }) =>
   examples.flatMap(({ quality }, i) => quality.map((finding) => ({ file: files[i], words: inWords(finding) })));
 
-function inWords({ code, detail }) {
+/** A warning in plain words. */
+export function inWords({ code, detail }) {
   const label = /"(.+)"/.exec(detail)?.[1]; // the class that some of them are about
   return t(`quality.${code}`, { label });
 }

@@ -65,16 +65,22 @@ export class Rate {
     const words = fixed ? t("rate.fixed_at", { threshold }) : this.#words(rate);
     byId("rate-slider").value = Math.round(100 * rate);
     byId("rate-slider").setAttribute("aria-valuetext", fixed ? words : `${percent}. ${words}`);
-    byId("rate-percent").textContent = fixed ? t("rate.fixed") : percent;
     byId("rate-words").textContent = words;
-    const without = this.#report?.stated === false;
-    say(byId("rate-why"), without ? t(this.#gallery.classes === 1 ? "rate.one_class" : "rate.no_evidence") : "");
+    say(byId("rate-why"), this.#isBorrowed ? t(this.#gallery.classes === 1 ? "rate.one_class" : "rate.no_evidence") : "");
+  }
+
+  /** Whether nothing is known about the rates of this gallery: those of others are used. */
+  get #isBorrowed() {
+    return this.#report?.stated === false;
   }
 
   #words(rate) {
+    if (this.#isBorrowed) return t("rate.elsewhere", { rate: oneIn(rate) });
     const kept = this.#kept(rate);
     const words = { rate: oneIn(rate), kept: kept === null ? "" : Math.round(100 * kept) };
-    return t(kept === null ? "rate.lets" : "rate.lets_keeps", words);
+    const text = t(kept === null ? "rate.lets" : "rate.lets_keeps", words);
+    // Else the reason below says where they come from.
+    return this.#report?.stated ? `${text} ${t("rate.estimated")}` : text;
   }
 
   /** The share of known images that a rate keeps, between those of the calibration; null without any. */

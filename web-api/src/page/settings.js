@@ -3,13 +3,20 @@
 
 import { version } from "./api.js";
 import { leave } from "./dialogs.js";
-import { byId, make, show } from "./dom.js";
+import { byId, make, reveal, show } from "./dom.js";
 import { list as listKeys, allowSingle, single } from "./shortcuts.js";
 import { keep, kept } from "./storage.js";
 import { chooseLanguage, chosenLanguage, hasText, LANGUAGES, t } from "./text.js";
 
 const POLL_MS = 2000;
 const RUNNING = ["untried", "building", "verifying"]; // states of an engine that is not there yet
+
+const REASONS = [
+  [/no ONNX Runtime library/, "settings.reason-library"],
+  [/not built|built without|not part of this build/, "settings.reason-built"],
+  [/has no .* backbone/, "settings.reason-file"],
+  [/times as long/, "settings.reason-slow"],
+];
 
 export class Settings {
   #timer = null;
@@ -22,8 +29,12 @@ export class Settings {
     keys.checked = single();
     keys.addEventListener("change", () => { allowSingle(keys.checked); listKeys(); });
     byId("settings-rate").addEventListener("click", () => {
-      leave("settings", byId("rate-slider"));
-      byId("rate").scrollIntoView({ block: "center" });
+      const slider = byId("rate-slider");
+      leave("settings", slider);
+      reveal(byId("rate"));
+      // A browser draws no focus after a click elsewhere.
+      byId("rate").classList.add("pointed");
+      slider.addEventListener("blur", () => byId("rate").classList.remove("pointed"), { once: true });
     });
     for (const id of ["settings", "help"]) {
       byId(`${id}-first`).addEventListener("click", () => { byId(id).close(); first(); });
@@ -52,7 +63,7 @@ export class Settings {
     byId("about-engines").replaceChildren(...candidates.map(candidate));
     show(byId("about-engines"), candidates.length > 0);
     const refused = candidates.length > 0 ? [] : rejected;
-    byId("about-rejected").replaceChildren(...refused.map(({ provider: name, reason }) => make("li", "", `${name}: ${reason}`)));
+    byId("about-rejected").replaceChildren(...refused.map(({ provider: name, reason }) => make("li", "", `${name}: ${inWords(reason)}`)));
     show(byId("about-why"), refused.length > 0);
     clearTimeout(this.#timer);
     const busy = candidates.some(({ state }) => RUNNING.includes(state));
@@ -90,6 +101,12 @@ export class Settings {
   }
 }
 
+/** Why an engine is not used: the known kinds in the page's language, with the engine's own words. */
+function inWords(reason) {
+  const key = REASONS.find(([pattern]) => pattern.test(reason))?.[1] ?? "settings.reason";
+  return t(key, { reason });
+}
+
 /** How far an engine is, in words. */
 function candidate({ provider, precision, state, stage, since, reason, ms }) {
   const key = `settings.engine-${state}`;
@@ -97,7 +114,7 @@ function candidate({ provider, precision, state, stage, since, reason, ms }) {
   if (stage) words.push(hasText(`settings.stage-${stage}`) ? t(`settings.stage-${stage}`) : stage);
   if (state === "building" && since) words.push(t("settings.since", { n: seconds(since) }));
   if (typeof ms === "number") words.push(t("settings.ms", { ms: ms.toFixed(ms < 10 ? 1 : 0) }));
-  if (reason) words.push(reason);
+  if (reason) words.push(inWords(reason));
   const item = make("li", "", make("strong", "", precision ? `${provider}, ${precision}` : provider), ` ${words.join(" · ")}`);
   item.dataset.state = state;
   return item;

@@ -1,20 +1,24 @@
-// Several images as a table: thumbnail, answer, how sure, second best, and what it is if that is wrong.
+// Several images as a table: thumbnail, answer, how likely that is, and what it is if that is wrong.
 
+import { isReserved } from "./api.js";
 import { csv } from "./csv.js";
-import { byId, make, name, plain, say, show } from "./dom.js";
-import { save } from "./save.js";
+import { byId, make, name, plain, reveal, say, show } from "./dom.js";
+import { pathOf } from "./folders.js";
+import { toggleMenu } from "./menu.js";
+import { dated, save } from "./save.js";
 import { isTaken } from "./shortcuts.js";
 import { t } from "./text.js";
 import { certainty, decided, inWords, percent, UNKNOWN } from "./verdict.js";
 
 const THUMBNAILS = 200; // of the last images: a browser keeps each in memory
-const CHIPS = 2; // classes that a row offers; the others are offered above
+const CHIPS = 2; // classes that a row offers; the others are in its menu
+const TAIL = 14; // characters at the end of a long file name that are always shown: its number is there
 
 const ORDERS = {
   given: () => 0,
   hardest: (a, b) => hardness(b) - hardness(a),
   answer: (a, b) => inAnswer(a).localeCompare(inAnswer(b)),
-  file: (a, b) => a.file.name.localeCompare(b.file.name),
+  file: (a, b) => pathOf(a.file).localeCompare(pathOf(b.file), undefined, { numeric: true }),
 };
 
 export class Table {
@@ -57,12 +61,8 @@ export class Table {
     const { verdict } = entry;
     row.element.dataset.decision = error ? "failed" : verdict?.decision ?? "";
     row.answer.replaceChildren(name(error ? t("table.failed") : caption(verdict)));
-    row.answer.title = error ?? "";
-    const sure = verdict && certainty(result, verdict);
-    // By a strict rate an image is unknown that is likely known.
-    row.sure.textContent = verdict?.decision === "rejected" && sure < 0.5 ? "" : inPercent(sure);
-    const second = verdict && secondOf(result, verdict);
-    row.second.replaceChildren(...(second ? [name(second.label), ` ${inPercent(second.probability)}`] : []));
+    say(row.error, error);
+    row.sure.textContent = inPercent(verdict && certainty(result, verdict));
     row.open.setAttribute("aria-label", t("table.row", { file: entry.file.name, answer: row.answer.textContent }));
     this.#offer(entry, verdict ? result : null);
     this.#count();
@@ -84,12 +84,13 @@ export class Table {
     const open = make("button", "row-open", image);
     open.type = "button";
     open.tabIndex = -1;
-    open.addEventListener("click", () => this.#select(entry));
-    const file = name(entry.file.name, "row-file");
+    open.addEventListener("click", () => { this.#select(entry); reveal(byId("stage")); });
     const answer = make("span", "row-answer", "…");
-    const row = { open, image, answer, sure: cell("sure"), second: cell("second"), wrong: cell("wrong") };
+    const row = { open, image, answer, sure: cell("sure"), wrong: make("div", "row-classes"), error: make("p", "error") };
+    row.error.setAttribute("role", "alert");
+    show(row.error, false);
     open.setAttribute("aria-label", t("table.row", { file: entry.file.name, answer: "…" }));
-    row.element = make("tr", "", cell("image", open), cell("what", row.answer, file), row.sure, row.second, row.wrong);
+    row.element = make("tr", "", cell("image", open), cell("what", row.answer, fileName(entry.file)), row.sure, cell("wrong", row.wrong, row.error));
     entry.row = row;
   }
 
@@ -105,26 +106,80 @@ export class Table {
     const { row, verdict } = entry;
     const offered = result ? this.#correct.choices(result).map((label, i) => ({ label, digit: i + 1 })) : [];
     const others = offered.filter(({ label }) => !verdict.labels.includes(label) || verdict.labels.length > 1);
-    const key = others.slice(0, CHIPS).map(({ label, digit }) => `${digit}${label}`).join();
+    const share = (label) => inPercent(result.candidates.find((one) => one.label === label)?.probability);
+    const first = others.slice(0, CHIPS).map((one) => ({ ...one, share: share(one.label) }));
+    const key = JSON.stringify(first);
     if (row.offered === key && result) return; // a chip that has the focus stays
     row.offered = key;
-    const chips = others.slice(0, CHIPS).map(({ label, digit }) => {
+    const chips = first.map(({ label, digit, share: likely }) => {
       const chip = plain("", () => this.#teach(entry, label));
       chip.setAttribute("aria-label", t("table.as", { file: entry.file.name, label }));
       const hint = make("kbd", "digit", String(digit));
       hint.setAttribute("aria-hidden", "true");
-      chip.replaceChildren(name(label), hint);
+      chip.replaceChildren(name(label), make("span", "row-share", likely), hint);
       return chip;
     });
-    const other = plain("…", () => { this.#select(entry); this.#correct.ask(); });
+    const other = plain("…", () => this.#menu(entry, other, others.slice(CHIPS)));
+    other.setAttribute("aria-haspopup", "menu");
+    other.setAttribute("aria-expanded", "false");
     other.setAttribute("aria-label", t("table.other", { file: entry.file.name }));
     row.wrong.replaceChildren(...(result ? [...chips, other] : []));
     for (const one of row.wrong.children) one.tabIndex = this.#current === entry ? 0 : -1;
   }
 
+  /** The other classes of a row. */
+  #menu(entry, opener, others) {
+    const [{ unknown }] = entry.answer.results;
+    toggleMenu(opener, [
+      ...others.map(({ label }) => ({ text: name(label), name: "as", run: () => this.#teach(entry, label) })),
+      // A bundle without a decision does not use the background set.
+      ...(unknown === null ? [] : [{ text: t("correct.none"), name: "none", run: () => this.#do(entry, () => this.#correct.reject(entry)) }]),
+      { text: t("table.another"), name: "another", run: () => this.#ask(entry) },
+    ]);
+  }
+
+  /** A field in the row, for the name of any class. */
+  #ask(entry) {
+    const { row } = entry;
+    const field = make("input", "field");
+    field.maxLength = 128;
+    field.dir = "auto";
+    field.setAttribute("list", "teach-as-labels");
+    for (const [key, text] of [["aria-label", t("table.other", { file: entry.file.name })], ["placeholder", t("correct.other")]]) field.setAttribute(key, text);
+    const form = make("form", "row-form", field, plain(t("correct.teach"), () => form.requestSubmit()));
+    form.noValidate = true;
+    const close = () => {
+      row.offered = null;
+      this.#offer(entry, entry.answer.results[0]);
+      say(row.error, "");
+      row.open.focus();
+    };
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const label = field.value.trim();
+      const bad = !label || isReserved(label);
+      field.setAttribute("aria-invalid", String(bad));
+      if (bad) say(row.error, t(label ? "correct.reserved" : "correct.no_name", { label }));
+      else if (await this.#teach(entry, label)) close();
+    });
+    form.addEventListener("keydown", (event) => {
+      event.stopPropagation(); // the keys belong to the field, not to the table
+      if (event.key === "Escape") close();
+    });
+    row.wrong.replaceChildren(form);
+    field.focus();
+  }
+
   #teach(entry, label) {
+    return this.#do(entry, () => this.#correct.teach(entry, label));
+  }
+
+  /** A change of the image of a row; a failure is shown in the row, as the answer may be out of sight. */
+  async #do(entry, change) {
     this.#select(entry);
-    return this.#correct.teach(entry, label);
+    const done = await change();
+    say(entry.row.error, done ? "" : entry.note?.text);
+    return done;
   }
 
   /** The Tab key reaches one row: the others are reached from there with the arrow keys. */
@@ -171,19 +226,25 @@ export class Table {
   }
 
   #save() {
-    const head = ["file", "decision", "answer", "confidence", "second_best", "second_confidence", "error"];
-    const rows = this.#entries.map((entry) => record(entry));
-    save({ blob: new Blob([csv([head, ...rows])], { type: "text/csv" }) }, "handful.csv");
+    const rows = this.#entries.map((entry) => [this.#given.indexOf(entry) + 1, ...record(entry)]);
+    const file = dated("handful", "csv");
+    save({ blob: new Blob([csv([HEAD.map((one) => t(`csv.${one}`)), ...rows])], { type: "text/csv" }) }, file);
+    say(byId("table-note"), t("table.saved", { n: rows.length, file }));
   }
 }
 
-/** A row for a program: decisions by their word in the API. */
+/** `row` counts the images as they came; `answer` is empty for an unknown one, which still has a best class. */
+const HEAD = [
+  "row", "file", "decision", "answer", "best_class", "best_probability", "second_class", "second_probability",
+  "unknown_probability", "error",
+];
+
+/** A row without its number. */
 function record({ file, answer, error, verdict }) {
-  if (!verdict) return [file.name, "", "", null, "", null, error ?? ""];
-  const [result] = answer.results;
-  const second = secondOf(result, verdict);
-  const sure = certainty(result, verdict);
-  return [file.name, verdict.decision, verdict.labels[0], rounded(sure), second?.label, rounded(second?.probability), ""];
+  if (!verdict) return [pathOf(file), "", "", "", null, "", null, null, error ?? ""];
+  const [{ candidates: [best, second], unknown }] = answer.results;
+  const likely = [best, second].flatMap((one) => [one?.label, rounded(one?.probability)]);
+  return [pathOf(file), t(`csv.is_${verdict.decision}`), verdict.labels[0], ...likely, rounded(unknown?.probability), ""];
 }
 
 const rounded = (share) => (typeof share === "number" ? Number(share.toFixed(4)) : null);
@@ -198,8 +259,15 @@ function caption(verdict) {
   return verdict.decision === "rejected" ? t("table.is_unknown") : inWords(verdict);
 }
 
-/** The best candidate that the verdict does not name. */
-const secondOf = ({ candidates }, { labels }) => candidates.find(({ label }) => label !== labels[0]);
+/** A file name whose end is not cut off: where names are numbered, only the ends differ. */
+function fileName(file) {
+  const path = pathOf(file);
+  if (path.length <= 2 * TAIL) return name(path, "row-file");
+  const whole = name("", "row-file long");
+  whole.title = path;
+  whole.append(make("span", "", path.slice(0, -TAIL)), make("span", "", path.slice(-TAIL)));
+  return whole;
+}
 
 /** Failed ones first, then unknown ones, then those that may be one of two, then the least certain. */
 function hardness({ answer, error, verdict }) {

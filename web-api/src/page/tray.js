@@ -16,6 +16,7 @@ export class Tray {
     this.#add = add;
     byId("tray-add").addEventListener("click", () => this.#save());
     byId("tray-discard").addEventListener("click", () => this.#close());
+    byId("teach-name").addEventListener("input", () => { if (!this.isEmpty) this.#say(); });
   }
 
   get isEmpty() {
@@ -65,7 +66,8 @@ export class Tray {
 
   #say() {
     const n = this.#taken().length;
-    byId("tray-add").textContent = t("teach.add-n", { n });
+    const label = byId("teach-name").value.trim();
+    byId("tray-add").textContent = t(label ? "teach.add-n-to" : "teach.add-n", { n, label });
     byId("tray-add").setAttribute("aria-disabled", String(n === 0));
     const dropped = this.#dropped > 0 ? t("teach.dropped", { n: this.#dropped }) : "";
     const flawed = this.#images.some(({ flaw }) => flaw) ? t("teach.flawed") : "";

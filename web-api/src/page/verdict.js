@@ -65,9 +65,3 @@ export function asFamiliar(rate) {
   if (rate >= GREATEST_RATE) return t("answer.familiar_half");
   return t(rate <= LEAST_RATE ? "answer.familiar_few" : "answer.familiar", { rate: oneIn(rate) });
 }
-
-/** Where a rate lies on the scale from unknown, 0, to known, 1. */
-export function place(rate) {
-  const within = Math.min(GREATEST_RATE, Math.max(LEAST_RATE, rate));
-  return Math.log(GREATEST_RATE / within) / Math.log(GREATEST_RATE / LEAST_RATE);
-}
