@@ -44,6 +44,7 @@ export const classes = () => all(`${here()}/classes`, "classes");
 /** Of `classify`, `enroll` and `enrollBackground`, `part` is the part of the image that is used: "x,y,w,h", or null. */
 export const classify = (image, part = null) => reading("POST", classifyPath(part), image, type(image));
 export const classifyPath = (part) => `${here()}/classify?top=5&explain=true${part ? `&crop=${part}` : ""}`;
+export const classNamed = (label) => reading("GET", classUrl(label));
 export const senses = (noun) => reading("GET", `v1/lexicon?q=${encodeURIComponent(noun)}`);
 /**
  * Creates a class or replaces its overrides: `{}` for none, `{ synset }` or `{ images_only: true }` for

@@ -44,7 +44,7 @@ export class Burst {
     const { running } = this.#camera;
     if (!running) this.#release();
     show(byId("teach-view"), running);
-    show(byId("teach-hold"), running);
+    for (const id of ["teach-hold", "teach-off"]) show(byId(id), running);
     show(this.#ring, running);
     this.#button.classList.toggle("hold", running);
     if (running) this.#button.setAttribute("aria-describedby", "teach-hold");
@@ -141,7 +141,7 @@ export class Burst {
 
   async #took(shots, isPress) {
     // Of a press one image is added at once: it was looked at while it was taken.
-    if (shots.length > 0 && isPress && this.#tray.isEmpty) this.#teach.add(shots.slice(0, 1));
+    if (shots.length > 0 && isPress && this.#tray.isEmpty) this.#teach.add(shots.slice(0, 1), null, true);
     else if (shots.length > 0) this.#tray.put(await Promise.all(shots.map(measured)));
   }
 }

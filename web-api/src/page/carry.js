@@ -6,7 +6,7 @@ import { confirmed } from "./confirm.js";
 import { byId, fileInput, hasGallery, say, show } from "./dom.js";
 import { current } from "./keys.js";
 import { save } from "./save.js";
-import { language, t } from "./text.js";
+import { galleryName, language, t } from "./text.js";
 
 export class Carry {
   #changed;
@@ -22,15 +22,16 @@ export class Carry {
       if (hasGallery(event.dataTransfer)) this.#import([...event.dataTransfer.files]);
     });
     byId("export").addEventListener("click", (event) => {
-      if (current() === null) return;
+      if (current() === null) return this.#tell(t("carry.saving", { file: fileName() }));
       event.preventDefault();
-      this.#export();
+      return this.#export();
     });
   }
 
   /** The link is that of the gallery that is shown. */
   show() {
     byId("export").href = exportUrl();
+    byId("export").textContent = t("carry.export", { gallery: galleryName(selected()) });
   }
 
   async #export() {
@@ -38,12 +39,13 @@ export class Carry {
     this.#exporting = true;
     const gallery = selected();
     say(byId("import-error"), "");
-    byId("import-status").textContent = t("carry.exporting", { gallery });
+    byId("import-status").textContent = t("carry.exporting", { gallery: galleryName(gallery) });
     show(byId("export-progress"), true);
     try {
       const file = await exportFile((bytes) => { byId("export-size").textContent = megabytes(bytes); });
-      save(file, `${gallery}.handful`);
-      byId("import-status").textContent = t("carry.exported", { gallery, size: megabytes(file.blob.size) });
+      save(file, fileName(gallery));
+      const saved = t("carry.exported", { file: fileName(gallery), size: megabytes(file.blob.size) });
+      byId("import-status").textContent = saved;
     } catch (problem) {
       byId("import-status").textContent = "";
       say(byId("import-error"), problem.message);
@@ -57,35 +59,40 @@ export class Carry {
     if (!file) return;
     say(byId("import-error"), "");
     if (others.length > 0) return say(byId("import-error"), t("carry.one"));
-    const text = t("carry.import-text", { file: file.name, gallery: selected() });
+    const text = t("carry.import-text", { file: file.name, gallery: galleryName(selected()) });
     if (!(await confirmed(t("carry.import-title"), text, t("carry.import")))) return undefined;
-    const importing = t("carry.importing", { file: file.name });
-    byId("import-status").textContent = importing;
-    this.#tell(importing);
+    this.#say(t("carry.importing", { file: file.name }));
     let done;
     try {
       const imported = await importFile(file);
       const what = result(imported);
-      byId("import-status").textContent = what;
-      this.#tell(what);
       // Without them it is many changes, which the history lists.
       if (imported.devices.length > 0) done = { what, changes: [{ devices: imported.devices }] };
+      this.#say(done ? "" : what); // what can be taken back stands in the bar
     } catch (problem) {
-      byId("import-status").textContent = "";
-      say(byId("import-error"), problem.message);
-      this.#tell(problem.message);
+      this.#say("");
+      if (byId("galleries").open) say(byId("import-error"), problem.message);
+      else this.#tell(problem.message);
     }
     await this.#changed(done);
     return undefined;
   }
+
+  /** Says it once: in the dialog if that is open, else in the bar. */
+  #say(text) {
+    const isOpen = byId("galleries").open;
+    byId("import-status").textContent = isOpen ? text : "";
+    if (text && !isOpen) this.#tell(text);
+  }
 }
 
+const fileName = (gallery = selected()) => `${gallery}.handful`;
 const megabytes = (bytes) => `${(bytes / 1e6).toLocaleString(language, { maximumFractionDigits: 1 })} MB`;
 
 function result({ changes, new: taken, ahead, purged, examples, images }) {
   const parts = taken === 0
     ? [t("carry.nothing", { n: changes - ahead })]
-    : [t("carry.imported", { n: examples, images: t("carry.images", { n: images }) }), purged > 0 ? t("carry.purged", { n: purged }) : ""];
+    : [t("carry.imported", { n: examples, images }), purged > 0 ? t("carry.purged", { n: purged }) : ""];
   if (ahead > 0) parts.push(t("carry.ahead", { n: ahead }));
   return parts.filter(Boolean).join(" ");
 }

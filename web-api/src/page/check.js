@@ -14,7 +14,8 @@ const KINDS = ["suspects", "confusions", "shared", "duplicates"];
 export class Check {
   #changed;
   #list;
-  #shown = null; // what is shown: the name of the gallery and its revision
+  #reports = new Map(); // the last one of each gallery, which stays when another gallery is shown meanwhile
+  #shown = null; // the gallery whose report is shown
   #running = false;
 
   /** `changed(done)` is called after each change; `list.advise(report)` shows what was found next to the classes. */
@@ -28,13 +29,17 @@ export class Check {
   /** Follows the gallery: what was found in another state of it may be wrong. */
   show({ classes, revision }) {
     show(byId("check"), classes > 0);
-    if (!this.#shown) return;
-    if (this.#shown.gallery !== selected() || classes === 0) this.#forget();
-    else if (this.#shown.revision !== revision) say(byId("check-status"), t("check.stale"));
+    if (classes === 0) this.#reports.delete(selected());
+    const report = this.#reports.get(selected());
+    if (!report) this.#hide();
+    else if (this.#shown !== selected()) this.#draw(report);
+    if (report && report.revision !== revision) say(byId("check-status"), t("check.stale"));
   }
 
-  #forget() {
+  #hide() {
+    if (this.#shown === null) return;
     this.#shown = null;
+    say(byId("check-error"), "");
     say(byId("check-status"), "");
     show(byId("check-found"), false);
     this.#list.advise(null);
@@ -48,21 +53,23 @@ export class Check {
     try {
       const report = await doctor();
       say(byId("check-error"), "");
+      this.#reports.set(gallery, report);
       if (gallery === selected()) this.#draw(report);
-      else this.#forget();
     } catch (problem) {
-      this.#forget();
+      this.#reports.delete(gallery);
+      this.#hide();
       say(byId("check-error"), problem.message);
     }
     this.#running = false;
   }
 
   #draw(report) {
-    this.#shown = { gallery: selected(), revision: report.revision };
+    this.#shown = selected();
     this.#list.advise(report);
     say(byId("check-status"), summary(report));
-    this.#advise(report);
-    const { suspects, confusions, in_two_classes, near_duplicates, totals } = report;
+    const once = withoutRepeats(report);
+    this.#advise(once);
+    const { suspects, confusions, in_two_classes, near_duplicates, totals } = once;
     const found = {
       suspects: [suspects, (one) => this.#suspect(one), totals.suspects],
       confusions: [confusions, (one) => this.#confusion(one), totals.confusions],
@@ -77,9 +84,9 @@ export class Check {
   }
 
   /** What to do about the classes that have not enough; those that have say so in their rows. */
-  #advise({ classes, notes, suspects, confusions }) {
+  #advise({ classes, notes, suspects, confusions, in_two_classes: shared }) {
     // What is shown below is not told twice.
-    const told = new Set([...suspects.map((one) => one.example), ...confusions.map((one) => one.example)]);
+    const told = new Set([...suspects, ...confusions].map((one) => one.example).concat(shared.flatMap(both)));
     const wanting = classes.filter((one) => one.verdict !== "enough" && !told.has(one.example));
     const items = wanting.slice(0, MOST).map(adviceItem);
     const others = wanting.length - items.length;
@@ -134,6 +141,25 @@ export class Check {
     }
   }
 }
+
+const both = ({ example, other_example: other }) => [example, other];
+
+/** A report that has each image once: one in two classes is also like another class. */
+function withoutRepeats(report) {
+  const shared = new Set(report.in_two_classes.flatMap(both));
+  const suspects = report.suspects.filter(({ example }) => !shared.has(example));
+  const told = new Set([...shared, ...suspects.map(({ example }) => example)]);
+  // A confusion of a few images is that of the ones that are reported anyway.
+  const pairs = (one) => report.in_two_classes.filter((two) => isSame(one, two)).length;
+  const confusions = report.confusions.filter((one) => !told.has(one.example) || one.count > Math.max(1, 2 * pairs(one)));
+  const left = (kind, kept) => report.totals[kind] - (report[kind].length - kept.length);
+  const totals = { ...report.totals, suspects: left("suspects", suspects), confusions: left("confusions", confusions) };
+  return { ...report, suspects, confusions, totals };
+}
+
+/** Whether two findings are about the same two classes. */
+const isSame = (one, two) =>
+  [one.label, one.other_label].sort().join("\u0000") === [two.label, two.other_label].sort().join("\u0000");
 
 function summary({ accuracy, evidence, classes, next }) {
   if (accuracy === null) return t("check.nothingYet");

@@ -1,6 +1,6 @@
 // The part of an image that is used: a rectangle that is dragged on the preview, or set with the keyboard.
 
-import { button, make, say, show } from "./dom.js";
+import { button, make, plain, say, show } from "./dom.js";
 import { t } from "./text.js";
 
 const STEP = 0.02; // of an arrow key
@@ -24,6 +24,7 @@ export class Crop {
   #box = make("div", "crop-box", ...CORNERS.map(handle));
   #area = make("div", "crop", this.#box); // lies over the image as it is drawn
   #status = make("p", "fine");
+  #choose = plain(t("crop.choose"), () => this.#begin()); // a finger that swipes over the image scrolls the page
   #whole = button(t("crop.whole"), t("crop.whole-label"), () => this.#clear());
 
   /**
@@ -34,12 +35,14 @@ export class Crop {
     this.#image = image;
     this.#bar = bar;
     this.#changed = changed;
-    const hint = make("p", "fine", t("crop.hint"));
+    const hint = make("p", "fine with-mouse", t("crop.hint"));
     hint.id = `${bar.id}-hint`;
+    this.#choose.id = `${bar.id}-choose`;
+    this.#choose.classList.add("with-touch");
     this.#status.id = `${bar.id}-status`;
     this.#status.setAttribute("role", "status");
     this.#whole.id = `${bar.id}-whole`;
-    bar.append(hint, this.#status, this.#whole);
+    bar.append(hint, this.#choose, this.#status, this.#whole);
     this.#describeArea(`${bar.id}-area`, hint.id);
     image.after(this.#area);
     image.addEventListener("load", () => this.#place());
@@ -103,6 +106,8 @@ export class Crop {
     this.#part = part;
     show(this.#box, part !== null);
     show(this.#whole, part !== null);
+    show(this.#choose, part === null);
+    this.#area.classList.toggle("parted", part !== null);
     if (part === null) return;
     this.#box.style.left = percent(part.left);
     this.#box.style.top = percent(part.top);
@@ -118,6 +123,7 @@ export class Crop {
 
   #down(event) {
     if (!event.isPrimary || event.button !== 0) return;
+    if (event.pointerType === "touch" && this.#part === null) return;
     clearTimeout(this.#typing);
     const at = this.#at(event);
     const before = this.#part;
@@ -167,6 +173,13 @@ export class Crop {
     return undefined;
   }
 
+  /** Begins with the middle of the image, whose rectangle a finger moves. */
+  #begin() {
+    this.#draw(MIDDLE);
+    this.#area.focus({ preventScroll: true });
+    this.#use();
+  }
+
   #clear() {
     clearTimeout(this.#typing);
     this.#drag = null;
@@ -182,7 +195,9 @@ export class Crop {
     const used = text === WHOLE ? null : text;
     if (used === this.#sent) return;
     this.#sent = used;
-    say(this.#status, used ? inWords(this.#part) : t("crop.all"));
+    say(this.#status, t(used ? "crop.part" : "crop.all"));
+    // Where it is, for those who do not see it.
+    if (used) this.#status.append(make("span", "visually-hidden", inWords(this.#part)));
     this.#changed(used);
   }
 }
@@ -240,5 +255,5 @@ function textOf({ left, top, right, bottom }) {
 }
 
 function inWords({ left, top, right, bottom }) {
-  return t("crop.part", { left: whole(left), right: whole(right), top: whole(top), bottom: whole(bottom) });
+  return t("crop.place", { left: whole(left), right: whole(right), top: whole(top), bottom: whole(bottom) });
 }

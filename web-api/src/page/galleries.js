@@ -12,7 +12,7 @@ import {
 } from "./api.js";
 import { confirmed } from "./confirm.js";
 import { button, byId, make, say, show } from "./dom.js";
-import { language, t } from "./text.js";
+import { galleryName, language, t } from "./text.js";
 
 const DEFAULT = "default";
 
@@ -42,15 +42,29 @@ export class Galleries {
    * gallery has only that one.
    */
   async refresh() {
-    const names = (await galleries()).map(({ gallery }) => gallery);
+    const found = await galleries();
+    const names = found.map(({ gallery }) => gallery);
     if (!names.includes(selected())) select(names.includes(DEFAULT) ? DEFAULT : names[0] ?? DEFAULT);
     if (document.activeElement !== byId("gallery")) {
-      byId("gallery").replaceChildren(...names.map((name) => make("option", "", name)));
+      byId("gallery").replaceChildren(...names.map((name) => new Option(galleryName(name), name)));
     }
     byId("gallery").value = selected();
+    const focused = byId("gallery-list").contains(document.activeElement);
+    byId("gallery-list").replaceChildren(...found.map((one) => this.#choice(one)));
+    if (focused) byId("gallery-list").querySelector("[aria-current]")?.focus();
     show(byId("gallery-rename"), selected() !== DEFAULT);
     show(byId("gallery-delete"), selected() !== DEFAULT);
     if (this.#mayRestore) await this.#refreshDeleted();
+  }
+
+  /** A gallery that can be shown, with what it has. */
+  #choice({ gallery, classes, examples }) {
+    const count = t("galleries.count", { classes: t("list.classes", { n: classes }), images: t("list.images", { n: examples }) });
+    const choose = make("button", "gallery-choice", make("bdi", "", galleryName(gallery)), make("span", "fine", count));
+    choose.type = "button";
+    if (gallery === selected()) choose.setAttribute("aria-current", "true");
+    choose.addEventListener("click", () => this.#show(gallery));
+    return make("li", "", choose);
   }
 
   async #refreshDeleted() {
@@ -123,7 +137,10 @@ export class Galleries {
     if (!(await confirmed(t("galleries.delete-title"), t("galleries.delete-text", { name }), t("frame.delete")))) return;
     await this.#try(async () => {
       await deleteGallery(name);
-      const back = async () => this.#show((await restoreGallery(name)).gallery);
+      const back = async () => {
+        await this.#show((await restoreGallery(name)).gallery);
+        return t("galleries.is-back", { name });
+      };
       await this.#leave(DEFAULT, { what: t("galleries.was-deleted", { name }), back });
     });
   }

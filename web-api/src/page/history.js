@@ -2,7 +2,7 @@
 
 import { history, undo } from "./api.js";
 import { button, byId, make, say, show } from "./dom.js";
-import { sentence } from "./summary.js";
+import { sentence, takenBack } from "./summary.js";
 import { hasText, language, t } from "./text.js";
 
 const PART = 30;
@@ -77,16 +77,20 @@ export class History {
 
   #row(call) {
     const done = sentence(call.summary);
-    const what = make("p", "call-what", call.is_undo ? t("undo.undone", { what: done }) : done);
+    const isRedo = call.summary.startsWith("redid: ");
+    const how = isRedo ? "undo.redone" : "undo.undone";
+    const what = make("p", "call-what", call.is_undo ? t(how, { what: done }) : done);
     what.dir = "auto";
-    const about = make("p", "fine", moment(call.at), ` · ${actor(call)}`);
+    // That it was done here is the usual case.
+    const about = make("p", "fine", moment(call.at), call.actor === "page" ? "" : ` · ${actor(call)}`);
+    about.title = actor(call);
     const row = make("li", "call", make("div", "", what, about));
     row.dataset.change = call.change;
     if (call.undone) {
       row.classList.add("undone");
       about.append(` · ${t("history.undone")}`);
     } else {
-      const verb = t(call.is_undo ? "undo.redo" : "undo.undo");
+      const verb = t(call.is_undo && !isRedo ? "undo.redo" : "undo.undo");
       row.append(button(verb, `${verb}: ${done}`, () => this.#undo(call, row, false)));
     }
     return row;
@@ -96,7 +100,9 @@ export class History {
     try {
       const { change } = await undo(call.change, through);
       const what = sentence(call.summary);
-      await this.#changed(call.is_undo ? { what: t("undo.redone", { what }), changes: [change] } : { what, changes: [change], undone: true });
+      const isRedo = call.summary.startsWith("redid: ");
+      const back = { what, changes: [change], undone: true, now: takenBack(call.summary.replace(/^redid: /, ""), what) };
+      await this.#changed(call.is_undo && !isRedo ? { what, changes: [change] } : back);
     } catch (problem) {
       this.#refuse(call, row, problem, through);
     }

@@ -30,6 +30,7 @@ export class Images {
   #list = make("div", "thumbs");
   #error = make("p", "error");
   #form = null;
+  #acts;
   #buttons;
 
   /** `close()` shuts the row and gives the focus back. */
@@ -50,8 +51,11 @@ export class Images {
     show(this.#error, false);
     this.#list.setAttribute("role", "listbox");
     this.#list.setAttribute("aria-multiselectable", "true");
-    const bar = make("div", "select-bar", this.#count, ...Object.values(this.#buttons));
-    this.element = make("div", "images", bar, this.#list, this.#error);
+    const { pick, all, add, move, remove, enlarge: large } = this.#buttons;
+    const bar = make("div", "select-bar", this.#count, pick, all, add);
+    // Below the images: what appears above them would push them away under the finger.
+    this.#acts = make("div", "select-bar acts", large, move, remove);
+    this.element = make("div", "images", bar, this.#list, this.#acts, this.#error);
     this.#listen();
   }
 
@@ -139,8 +143,8 @@ export class Images {
     const some = chosen.size > 0;
     const text = some ? t("images.selected", { n: chosen.size }) : t("list.images", { n: this.#examples.length });
     if (this.#count.textContent !== text) this.#count.textContent = text;
-    for (const what of ["enlarge", "move", "remove"]) show(this.#buttons[what], some);
-    show(this.#buttons.add, !some);
+    show(this.#acts, some);
+    show(this.#buttons.add, !some && !this.#picks);
     show(this.#buttons.pick, this.#examples.length > 0 && (this.#picks || !some));
     show(this.#buttons.all, this.#picks || some);
     this.#buttons.pick.setAttribute("aria-pressed", String(this.#picks));
@@ -246,13 +250,15 @@ export class Images {
 
   #open(id) {
     enlarge({
+      id: this.#item.id,
       examples: this.#examples,
       at: this.#examples.findIndex((example) => example.id === id),
       label: this.#item.label,
       labels: this.#others(),
       changed: this.#page.changed,
       closed: (last) => {
-        if (this.#pointer === "mouse" && this.#cells.has(last)) this.#selection.take(last);
+        // The focus follows; selected stays what the user selected.
+        if (this.#cells.has(last)) this.#selection.lead = last;
         this.#mark();
         this.focus();
       },
@@ -271,7 +277,7 @@ export class Images {
       if (label === null) return this.focus();
       return this.#change(() => moveTo(this.#selection.ids, label));
     });
-    this.#list.before(this.#form);
+    this.#acts.prepend(this.#form);
     return this.#form.querySelector("select").focus();
   }
 

@@ -39,6 +39,7 @@ export class List {
   #known = [];
   #rows = new Map(); // by class
   #query = ""; // what is searched
+  #searches = false; // whether the search was asked for
   #turn = 0; // of drawing: a later one replaces it
   #for = null; // the class that files are chosen for
   #check = () => {};
@@ -85,6 +86,24 @@ export class List {
   /** `check()` checks the gallery. */
   set check(check) {
     this.#check = check;
+  }
+
+  /** The class with this name; undefined without one. */
+  classOf(label) {
+    return this.#known.find((item) => item.label === label);
+  }
+
+  /** Shows the field that searches, also where few classes need none. */
+  search() {
+    this.#searches = true;
+    this.#frame(this.#known);
+  }
+
+  /** Asks for the meaning of a class in its row. */
+  askMeaning(label) {
+    const row = this.#rows.get(this.classOf(label)?.id);
+    row?.element.scrollIntoView({ block: "center" });
+    row?.askMeaning();
   }
 
   async refresh() {
@@ -144,7 +163,7 @@ export class List {
   /** Shows what stands above the rows. */
   #frame(known) {
     const field = byId("classes-search");
-    show(byId("classes-find"), known.length >= SEARCHED_FROM || field.value !== "");
+    show(byId("classes-find"), known.length > 0 && (this.#searches || known.length >= SEARCHED_FROM || field.value !== ""));
     this.#query = folded(field.value.trim());
     const n = known.length;
     const found = known.filter((item) => matches(item, this.#query)).length;

@@ -1,7 +1,7 @@
-// The sense of a class name: a list of WordNet senses, the choice, and the attributes.
+// The meaning of a class name: a list of the senses of a dictionary, the choice, and the attributes.
 
 import { senses } from "./api.js";
-import { button, make } from "./dom.js";
+import { button, make, plain, show } from "./dom.js";
 import { t } from "./text.js";
 
 const IMAGES_ONLY = "-";
@@ -14,17 +14,44 @@ export async function senseSelect(label, item) {
   const select = make("select", "field");
   select.setAttribute("aria-label", t("meaning.of", { label }));
   for (const sense of known.senses) {
-    select.append(option(sense.synset, `${sense.lemmas[0]}: ${definition(sense.gloss)}`, sense.attributes));
+    select.append(option(sense.synset, `${sense.lemmas[0]} – ${definition(sense.gloss)}`, sense.attributes));
   }
   if (current && !known.senses.some((sense) => sense.synset === current.synset)) {
-    select.append(option(current.synset, `${current.lemmas[0]}: ${definition(current.gloss)}`, item.attributes));
+    select.append(option(current.synset, `${current.lemmas[0]} – ${definition(current.gloss)}`, item.attributes));
   }
   select.append(option(IMAGES_ONLY, t("meaning.images-only")));
   const defaultSense = known.default_sense ?? IMAGES_ONLY;
   select.value = item?.images_only ? IMAGES_ONLY : current?.synset ?? defaultSense;
   select.dataset.defaultSense = defaultSense;
+  select.dataset.before = select.value;
   return select;
 }
+
+/** The list, before it the whole meaning that is chosen, and after it a button that uses the images only. */
+export function senseBox(select) {
+  const words = make("p", "fine");
+  const senses = select.options.length - 1;
+  const only = plain(t("meaning.only"), () => {
+    const back = select.dataset.before === IMAGES_ONLY ? select.options[0].value : select.dataset.before;
+    select.value = select.value === IMAGES_ONLY ? back : IMAGES_ONLY;
+    select.dispatchEvent(new Event("change"));
+  });
+  const follow = () => {
+    const isOnly = select.value === IMAGES_ONLY;
+    only.setAttribute("aria-pressed", String(isOnly));
+    words.textContent = isOnly ? t("meaning.unused") : t("meaning.chosen", { meaning: select.selectedOptions[0].textContent });
+  };
+  select.addEventListener("change", follow);
+  follow();
+  show(select, senses > 1);
+  return [words, make("div", "sense-row", select, only)];
+}
+
+/** Whether a meaning is chosen. */
+export const hasMeaning = (select) => Boolean(select) && select.value !== IMAGES_ONLY;
+
+/** The override to send if another meaning was chosen than the one before; null if it is the same. */
+export const changedSense = (select) => (select && select.value !== select.dataset.before ? chosen(select) : null);
 
 /** The override to send; empty for the default sense of the label. */
 export function chosen(select) {

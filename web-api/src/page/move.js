@@ -1,6 +1,6 @@
 // Examples are moved to another class or removed, however many, as changes that are undone at once.
 
-import { moveExamples, removeExamples } from "./api.js";
+import { classNamed, moveExamples, removeExamples } from "./api.js";
 import { button, make } from "./dom.js";
 import { t } from "./text.js";
 
@@ -15,9 +15,17 @@ async function inParts(ids, call) {
 
 /** Moves examples to a class, "none of these" without a label; resolves to what was done. */
 export async function moveTo(ids, label) {
+  const before = await size(label);
   const changes = await inParts(ids, (part) => moveExamples(part, label));
-  return { what: t("images.moved", { n: ids.length, label: label || t("images.none") }), changes };
+  const had = before === null ? 0 : ids.length - ((await size(label)) - before);
+  const moved = ids.length - had;
+  const parts = moved > 0 ? [t("images.moved", { n: moved, label: label || t("images.none") })] : [];
+  if (had > 0) parts.push(t("images.had", { n: had, label }));
+  return { what: parts.join(" "), changes };
 }
+
+/** How many images a class has, to see which of those that are moved it had; null for none of the classes. */
+const size = async (label) => (label ? (await classNamed(label).catch(() => null))?.class.examples ?? null : null);
 
 /** Removes examples of a class; resolves to what was done. */
 export async function takeOut(ids, label) {
@@ -29,14 +37,17 @@ export async function takeOut(ids, label) {
 export function moveForm(labels, about, done) {
   const select = make("select", "field");
   select.setAttribute("aria-label", t("images.moveTo", { image: about }));
-  select.append(...labels.map((label) => new Option(label, label)), new Option(t("images.none"), ""));
+  const first = new Option(t("images.choose"), "?", true, true);
+  first.disabled = true; // a class that nobody chose must not be taken
+  select.append(first, ...labels.map((label) => new Option(label, `=${label}`)), new Option(t("images.none"), "="));
   const submit = button(t("images.move"), t("images.moveNow", { image: about }), () => form.requestSubmit());
   submit.classList.add("primary");
   const cancel = button(t("list.cancel"), t("images.stay", { image: about }), () => done(null));
-  const form = make("form", "rename", select, submit, cancel);
+  const form = make("form", "rename", make("p", "field-label", t("images.where")), select, submit, cancel);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    done(select.value);
+    if (select.selectedIndex > 0) done(select.value.slice(1));
+    else select.focus();
   });
   form.addEventListener("keydown", (event) => {
     event.stopPropagation(); // the keys belong to the form, not to the images around it

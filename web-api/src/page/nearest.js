@@ -29,7 +29,7 @@ export function enlargeNearest(labels, changed) {
       const all = await allExamples(id);
       const at = Math.max(0, all.findIndex((one) => one.id === example));
       const others = labels().filter((other) => other !== label);
-      if (all.length > 0) enlarge({ examples: all, at, label, labels: others, changed, closed: () => byId("nearest").focus() });
+      if (all.length > 0) enlarge({ id, examples: all, at, label, labels: others, changed, closed: () => byId("nearest").focus() });
     } catch (problem) {
       say(byId("look-error"), problem.message);
     }

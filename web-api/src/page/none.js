@@ -1,6 +1,6 @@
 // "None of these": the images that belong to no class, below the list of classes.
 
-import { background, enrollBackground, removeExamples } from "./api.js";
+import { background, enrollBackground, removeExamples, selected } from "./api.js";
 import { confirmed } from "./confirm.js";
 import { byId, dropZone, fileInput, say, show, showErrors } from "./dom.js";
 import { findings, showFindings } from "./quality.js";
@@ -11,6 +11,7 @@ const BATCH = 1000; // examples of one call
 export class None {
   #changed;
   #count = 0;
+  #gallery = null; // whose images the messages are about
 
   /** `changed(done)` is called after each change. */
   constructor(changed) {
@@ -23,9 +24,17 @@ export class None {
   /** Shows the number of images of the gallery. */
   show({ rejects_unknown, background_examples }) {
     this.#count = background_examples;
+    if (this.#gallery !== selected()) this.#quiet();
+    this.#gallery = selected();
     show(byId("none"), rejects_unknown);
     byId("none-count").textContent = t("none.count", { n: background_examples });
     show(byId("none-clear"), background_examples > 0);
+  }
+
+  #quiet() {
+    say(byId("none-status"), "");
+    showErrors(byId("none-error"), []);
+    showFindings(byId("none-quality"), []);
   }
 
   async #add(files) {
@@ -33,8 +42,7 @@ export class None {
     const errors = [];
     const changes = [];
     const found = [];
-    showErrors(byId("none-error"), []);
-    showFindings(byId("none-quality"), []);
+    this.#quiet();
     for (const [i, file] of files.entries()) {
       say(byId("none-status"), t("none.adding", { i: i + 1, of: files.length }));
       try {
@@ -54,7 +62,7 @@ export class None {
 
   async #clear() {
     const text = t("none.empty-text", { n: this.#count });
-    if (!(await confirmed(t("none.empty-ask"), text, t("none.remove")))) return byId("none-clear").focus();
+    if (!(await confirmed(t("none.empty-ask"), text, t("frame.delete")))) return byId("none-clear").focus();
     const changes = [];
     try {
       const ids = (await background()).map((example) => example.id);

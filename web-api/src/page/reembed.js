@@ -8,7 +8,7 @@ import { t } from "./text.js";
 const POLL_MS = 1000;
 
 // What the service refuses for a gallery of another model. The list of classes disables its own fields.
-const REFUSED = "#look-files, #look-photo, #camera-toggle, #teach-form :is(input, button), #none-files, #check-run";
+const REFUSED = "#look-files, #stage-empty, #look-photo, #camera-toggle, #teach-form :is(input, button), #none-files, #check-run";
 
 export class Reembed {
   bundle = ""; // the name of the model of this device

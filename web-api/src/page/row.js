@@ -63,9 +63,9 @@ export class Row {
     this.element.dataset.id = id;
     this.#title.replaceChildren(name(label));
     const { state, words } = enough(this.item, found);
-    this.#count.replaceChildren(...(n > 0 ? [t("list.images", { n }), " · "] : []), make("span", "enough", words));
+    this.#count.replaceChildren(...(n > 0 ? [t("list.images", { n }), " · "] : []), this.#hint(state, words));
     this.#count.dataset.state = state;
-    say(this.#gloss, this.#page.names ? (meaning ? definition(meaning.gloss) : t("list.noSense")) : "");
+    say(this.#gloss, this.#page.names && meaning ? definition(meaning.gloss) : "");
     this.#gloss.title = this.#gloss.textContent;
     this.#more.setAttribute("aria-label", t("list.actions", { label }));
     if (n === 0) this.#open(false);
@@ -74,6 +74,15 @@ export class Row {
     if (!shown.isConnected) this.#more.after(shown);
     this.#card.replaceChildren(make("span", "", "Aa"), t("list.wordCard"));
     this.#caption();
+  }
+
+  /** Whether the images are enough; where images are wanted, a button that asks for them. */
+  #hint(state, words) {
+    if (state !== "add" || this.#page.locked) return make("span", "enough", words);
+    const more = make("button", "link enough", words);
+    more.type = "button";
+    more.addEventListener("click", () => this.#page.choose(this.item));
+    return more;
   }
 
   #caption() {
@@ -126,7 +135,7 @@ export class Row {
     const items = [
       { name: "add", text: t("list.add"), run: () => this.#page.choose(this.item), disabled: locked },
       { name: "rename", text: t("list.rename"), run: () => this.#ask(nameForm(this.item, this.#closed)) },
-      names && { name: "meaning", text: t("list.meaning"), run: () => this.#meaning() },
+      names && { name: "meaning", text: t("list.meaning"), run: () => this.askMeaning() },
       n > 0 && { name: "images", text: this.#isOpen ? t("list.hide") : t("list.show"), run: () => this.toggle() },
       { name: "delete", text: t("list.delete"), run: () => this.#delete() },
     ];
@@ -162,7 +171,7 @@ export class Row {
     if (this.#isOpen) this.#images.show(this.item);
   }
 
-  async #meaning() {
+  async askMeaning() {
     try {
       this.#ask(await meaningForm(this.item, this.#closed));
     } catch (problem) {

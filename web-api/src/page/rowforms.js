@@ -2,7 +2,7 @@
 
 import { define, rename } from "./api.js";
 import { button, make, say, show } from "./dom.js";
-import { AttributeChips, attributesOf, chosen, senseSelect } from "./meaning.js";
+import { AttributeChips, attributesOf, chosen, senseBox, senseSelect } from "./meaning.js";
 import { t } from "./text.js";
 
 /**
@@ -63,6 +63,6 @@ export async function meaningForm(item, close) {
     return { what: t("list.senseChanged", { label: item.label }), changes: [change] };
   };
   const labels = { saveLabel: t("list.saveSense"), cancelLabel: t("list.keepSense") };
-  const form = rowForm([select ?? none, has.element], { ...labels, save, close });
-  return { form, focus: () => form.querySelector("select, button").focus() };
+  const form = rowForm([...(select ? senseBox(select) : [none]), has.element], { ...labels, save, close });
+  return { form, focus: () => form.querySelector("select:not([hidden]), button").focus() };
 }

@@ -2,6 +2,13 @@
 
 const KEPT_MS = 60_000; // the browser may still read the file after the click
 
+/** A file name with the day, as the technician counts it. */
+export function dated(name, end) {
+  const now = new Date();
+  const day = [now.getFullYear(), now.getMonth() + 1, now.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+  return `${name}-${day}.${end}`;
+}
+
 /** Saves what was fetched, under its own name or `name`. */
 export function save(file, name) {
   const link = document.createElement("a");

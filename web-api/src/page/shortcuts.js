@@ -57,6 +57,9 @@ export function list() {
   byId("help-off").hidden = single();
 }
 
+/** Keys that are pressed together. */
+export const caps = (keys) => combined(keys);
+
 const combined = (keys) => keys.flatMap((key, i) => [i > 0 && key !== "…" && keys[i - 1] !== "…" ? " + " : " ", cap(key)]);
 
 const isMac = /Mac|iP(hone|ad)/.test(navigator.platform);

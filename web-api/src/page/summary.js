@@ -17,6 +17,18 @@ export function sentence(summary) {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
+/**
+ * What is true after a call was undone: "“mug” is back." Of several things, and of what has no words of its own, that
+ * `what` was undone.
+ */
+export function takenBack(summary, what) {
+  const match = PHRASE.exec(summary);
+  const [all, verb, n = "0", of = "", to = ""] = match ?? [];
+  const key = `undo.${verb}`;
+  if (all !== summary || !of || !hasText(key)) return t("undo.undone", { what });
+  return t(key, { n: Number(n), of: named(of), to: named(to) });
+}
+
 function settings(summary) {
   const names = SETTINGS.exec(summary)?.[1].split(", ");
   const words = (name) => (hasText(`history.set-${name}`) ? t(`history.set-${name}`) : name);

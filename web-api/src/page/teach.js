@@ -1,11 +1,11 @@
 // "Add a class": images become examples of a class, a few per call; a bad file stops no other.
 
-import { create, define, enroll, enrollAll, isReserved } from "./api.js";
-import { byId, make, say, show, showErrors } from "./dom.js";
+import { create, define, enroll, enrollAll, isReserved, selected } from "./api.js";
+import { byId, say, show, showErrors } from "./dom.js";
 import { Mark } from "./mark.js";
-import { chosen, definition, overrides, senseSelect } from "./meaning.js";
+import { changedSense, definition, hasMeaning, overrides, senseBox, senseSelect } from "./meaning.js";
 import { findings, showFindings } from "./quality.js";
-import { language, t } from "./text.js";
+import { t } from "./text.js";
 
 const TYPING_PAUSE_MS = 300;
 const FILES = 8; // of one call, so that the progress moves
@@ -18,6 +18,12 @@ const OF_CLASS = ["bad_name", "limit_reached"];
 
 export class Teach {
   #changed;
+  #classOf;
+  #gallery = null; // whose images the messages are about,
+  #revision = 0; // and its state that was shown last
+  #saidAt = 0; // the state that the messages are about
+  #waiting = []; // files without a class
+  #used = null; // the name that images were added to last
   #names = false; // whether the bundle has name knowledge
   #sense = null; // { label, select } of the name in the field, after it was looked up
   #typing = null;
@@ -25,74 +31,159 @@ export class Teach {
   #queue = Promise.resolve(); // batches run one after another
   #mark = new Mark((file, part) => this.#addMarked(file, part));
 
-  /** `changed(done)` is called after each batch that added something. */
-  constructor(changed) {
+  /** `changed(done)` is called after each batch that added something; `classOf(label)` is the class of this name. */
+  constructor(changed, classOf) {
     this.#changed = changed;
+    this.#classOf = classOf;
     byId("teach-form").addEventListener("submit", (event) => {
       event.preventDefault();
-      if (this.label()) byId("teach-files").focus();
+      if (!this.label()) return;
+      if (this.#waiting.length > 0) this.#addWaiting();
+      else byId("teach-files").focus();
     });
     byId("teach-name").addEventListener("input", () => {
-      this.#valid(true);
+      if (this.#waiting.length === 0) this.#wrong("");
+      this.#quiet();
       clearTimeout(this.#typing);
       this.#typing = setTimeout(() => this.#lookUp(), TYPING_PAUSE_MS);
     });
+    // A name that stays for the next image is replaced by another one that is typed.
+    byId("teach-name").addEventListener("focus", ({ target }) => setTimeout(() => {
+      if (target.value.trim() === this.#used) target.select();
+    }));
     byId("teach-by-name").addEventListener("click", () => this.#byName());
+    byId("teach-again").addEventListener("click", () => this.#again(byId("teach-again").value));
+    byId("teach-wait-add").addEventListener("click", () => { if (this.label()) this.#addWaiting(); });
+    byId("teach-wait-discard").addEventListener("click", () => this.#discard());
     byId("teach-stop").addEventListener("click", () => { this.#stopped = true; });
+  }
+
+  /** Follows the gallery: messages about another one, or about another state of it, may be wrong. */
+  show({ revision }) {
+    this.#revision = revision;
+    if (this.#gallery !== null && this.#gallery !== selected()) this.#discard();
+    if (this.#gallery !== selected() || revision > this.#saidAt) {
+      this.#quiet();
+      showErrors(byId("teach-errors"), []);
+      showFindings(byId("teach-quality"), []);
+    }
+    this.#gallery = selected();
+  }
+
+  /** Goes to the name; a name that is there is replaced by what is typed. */
+  focus() {
+    byId("teach-name").focus();
+    byId("teach-name").select();
   }
 
   /** Shows or hides the controls that need name knowledge. */
   useNames(names) {
     this.#names = names;
     show(byId("teach-by-name"), names);
-    show(byId("teach-english"), names && language !== "en");
   }
 
-  /** The class name in the field; null, with a message, if it is missing or reserved. */
+  /** The class name in the field; null, with a message at the field, if it is missing or reserved. */
   label() {
-    const field = byId("teach-name");
-    const label = field.value.trim();
-    const reserved = isReserved(label);
-    this.#valid(Boolean(label) && !reserved);
-    if (label && !reserved) return label;
-    say(byId("teach-status"), reserved ? t("teach.reserved", { label }) : t("teach.name-first"));
-    field.focus();
+    const label = byId("teach-name").value.trim();
+    if (this.#isNamed()) {
+      this.#wrong("");
+      return label;
+    }
+    const n = this.#waiting.length;
+    const missing = n > 0 ? t("teach.waiting", { n }) : t("teach.name-first");
+    this.#wrong(label ? t("teach.reserved", { label }) : missing);
+    byId("teach-name").focus();
     return null;
+  }
+
+  #isNamed() {
+    const label = byId("teach-name").value.trim();
+    return Boolean(label) && !isReserved(label);
+  }
+
+  /** Keeps files until a name is entered for them. */
+  #wait(files) {
+    this.#quiet();
+    this.#waiting.push(...files);
+    byId("teach-wait-add").textContent = t("teach.add-n", { n: this.#waiting.length });
+    show(byId("teach-wait"), true);
+    this.label();
+    return this.#queue;
+  }
+
+  #addWaiting() {
+    this.add(this.#taken([]));
+    byId("teach-name").focus();
+  }
+
+  /** The files, and before them those that waited for a name. */
+  #taken(files) {
+    const all = [...this.#waiting, ...files];
+    this.#discard();
+    return all;
+  }
+
+  #discard() {
+    this.#waiting = [];
+    show(byId("teach-wait"), false);
+    this.#wrong("");
+  }
+
+  /** Puts the name of a class into the field, to add more to it. */
+  #again(label) {
+    this.#quiet();
+    byId("teach-name").value = label;
+    this.#lookUp();
+    byId("teach-files").focus();
+  }
+
+  /** Empties the field: the next name is that of another class. */
+  #empty() {
+    clearTimeout(this.#typing);
+    byId("teach-name").value = "";
+    this.#lookUp();
   }
 
   /**
    * Adds the files as examples of the class `known`, or of the name in the field with its chosen sense. A single
-   * image for the name in the field is marked first, if that is wanted.
+   * image for the name in the field is marked first, if that is wanted. The name `stays` for the next image, or the
+   * field is emptied.
    */
-  add(files, known) {
-    const label = known ?? this.label();
-    if (!label || files.length === 0) return this.#queue;
-    if (!known && files.length === 1 && this.#mark.isWanted) {
-      this.#mark.open(files[0]);
+  add(files, known, stays = false) {
+    if (files.length === 0) return this.#queue;
+    if (known) return this.#enqueue([{ label: known, files }]);
+    if (!this.#isNamed()) return this.#wait(files);
+    const label = this.label();
+    const all = this.#taken(files);
+    if (all.length === 1 && this.#mark.isWanted) {
+      this.#mark.open(all[0]);
       return this.#queue;
     }
-    return this.#enqueue([{ label, files, sense: known ? {} : this.#chosen(label) }]);
+    return this.#enqueue([{ label, files: all, sense: this.#chosen(label), own: true, stays }]);
   }
 
   /** Adds files to the class in the field with one call; resolves to whether they are there now. */
   async addTogether(files) {
     const label = this.label();
     if (!label) return false;
-    const { added, known } = await this.#enqueue([{ label, files, sense: this.#chosen(label), together: true }]);
+    const group = { label, files, sense: this.#chosen(label), own: true, together: true };
+    const { added, known } = await this.#enqueue([group]);
     return added + known > 0;
   }
 
   /** Adds what folders hold to the classes that they name, and files without a folder to the class in the field. */
   addFolders(groups) {
     if (groups.every(({ label }) => label === null)) return this.add(groups.flatMap(({ files }) => files));
-    const named = groups.map(({ label, files }) => ({ label: label ?? this.label(), files, sense: {} }));
-    return this.#enqueue(named.filter(({ label }) => label), groups.leftOut);
+    const named = groups.filter(({ label }) => label !== null);
+    const others = groups.filter(({ label }) => label === null).flatMap(({ files }) => files);
+    this.add(others);
+    return this.#enqueue(named, groups.leftOut);
   }
 
   /** Adds an image, or a part of it, as an example of the class in the field; false if no class is there. */
   #addMarked(file, part) {
     const label = this.label();
-    if (label) this.#enqueue([{ label, files: [file], sense: this.#chosen(label), part }]);
+    if (label) this.#enqueue([{ label, files: [file], sense: this.#chosen(label), part, own: true, stays: true }]);
     return label !== null;
   }
 
@@ -107,40 +198,50 @@ export class Teach {
     const label = byId("teach-name").value.trim();
     if (this.#sense?.label === label) return;
     this.#sense = null;
-    const select = this.#names && label ? await senseSelect(label).catch(() => null) : null;
+    const select = this.#names && label ? await senseSelect(label, this.#classOf(label)).catch(() => null) : null;
     if (byId("teach-name").value.trim() !== label) return; // the name changed meanwhile
     this.#sense = { label, select };
-    byId("teach-sense").replaceChildren(...(select ? [make("p", "fine", t("teach.sense")), select] : []));
+    byId("teach-sense").replaceChildren(...(select ? senseBox(select) : []));
     show(byId("teach-sense"), Boolean(select));
   }
 
-  /** The override chosen for this name. */
+  /** The meaning chosen for this name; null unless it was changed. */
   #chosen(label) {
-    return this.#sense?.label === label ? chosen(this.#sense.select) : {};
+    return this.#sense?.label === label ? changedSense(this.#sense.select) : null;
   }
 
   /** Creates a class without images. */
   async #byName() {
     const label = this.label();
-    if (!label) return;
+    if (!label) return undefined;
     await this.#lookUp();
+    this.#quiet();
+    // A class with neither images nor a meaning is never recognized.
+    if (!hasMeaning(this.#sense?.select)) {
+      this.#wrong(t("teach.no-sense", { label }));
+      return byId("teach-name").focus();
+    }
     try {
-      const { class: made, change } = await create(label, this.#chosen(label));
-      const gloss = made.meaning && definition(made.meaning.gloss);
-      say(byId("teach-status"), gloss ? t("teach.by-name", { label, gloss }) : t("teach.no-sense", { label }));
+      const { class: made, change, revision } = await create(label, this.#chosen(label) ?? {});
+      say(byId("teach-status"), t("teach.by-name", { label, gloss: definition(made.meaning.gloss) }));
+      this.#saidAt = revision;
+      this.#more(made.label);
+      this.#empty();
       this.#changed({ what: t("teach.done-by-name", { label: made.label }), changes: [change] });
     } catch (problem) {
-      const exists = problem.code === "precondition_failed";
-      say(byId("teach-status"), exists ? t("teach.exists", { label }) : problem.message);
+      this.#wrong(problem.code === "precondition_failed" ? t("teach.exists", { label }) : problem.message);
     }
+    return undefined;
   }
 
   /** Adds the files of each group, `{ label, files, sense, part, together }`; resolves to what became of them. */
   async #batch(groups, leftOut) {
     const n = groups.reduce((sum, { files }) => sum + files.length, 0);
     const counts = { n, tried: 0, added: 0, known: 0, leftOut };
-    const tally = { ...counts, errors: [], classes: new Map(), changes: [], found: [], over: false };
+    const tally = { ...counts, errors: [], classes: new Map(), changes: [], found: [], over: false, revision: this.#revision };
     this.#stopped = false;
+    this.#saidAt = Infinity; // messages about the work stay
+    this.#quiet();
     showErrors(byId("teach-errors"), []);
     showFindings(byId("teach-quality"), []);
     byId("teach-progress").max = n;
@@ -152,11 +253,36 @@ export class Teach {
     say(byId("teach-status"), summary(tally));
     showErrors(byId("teach-errors"), tally.errors);
     showFindings(byId("teach-quality"), tally.found);
+    this.#saidAt = tally.revision;
+    this.#ended(groups, tally);
     if (tally.added > 0) this.#changed({ what: what(tally), changes: tally.changes });
     return tally;
   }
 
-  async #group({ label, files, sense, part = null, together = false }, tally) {
+  /** After the name in the field was used, the field is ready for the next one. */
+  #ended(groups, { classes }) {
+    const own = groups.find((group) => group.own && classes.has(group.label));
+    const stays = own?.stays || (!own?.together && !byId("tray").hidden);
+    if (own && !stays && byId("teach-name").value.trim() === own.label) this.#empty();
+    this.#used = own?.label ?? null;
+    // Not behind the bar with the undo.
+    if (own) byId("teach-form").querySelector("#teach-again:not([hidden]), #teach-status").scrollIntoView({ block: "nearest" });
+    const [only] = classes.values();
+    if (classes.size === 1 && byId("teach-name").value.trim() === "") this.#more(only.label);
+  }
+
+  /** Offers to add more to a class. */
+  #more(label) {
+    byId("teach-again").value = label;
+    say(byId("teach-again"), t("teach.again", { label }));
+  }
+
+  /** Hides what became of the last images. */
+  #quiet() {
+    for (const id of ["teach-status", "teach-again"]) say(byId(id), "");
+  }
+
+  async #group({ label, files, sense = null, part = null, together = false }, tally) {
     if (isReserved(label)) {
       tally.errors.push(t("teach.reserved", { label }));
       return;
@@ -168,13 +294,15 @@ export class Teach {
       tally.tried += some.length;
       if (!(await this.#some(some, label, part, tally)) || this.#stopped) break;
     }
-    if (tally.added > before && Object.keys(sense).length > 0) await this.#define(label, sense, tally);
+    if (tally.added > before && sense !== null) await this.#define(label, sense, tally);
   }
 
   /** Sets the sense that was chosen for the name. */
   async #define(label, sense, tally) {
     try {
-      tally.changes.push((await define(label, { ...sense, ...overrides(tally.classes.get(label)) })).change);
+      const { change, revision } = await define(label, { ...sense, ...overrides(tally.classes.get(label)) });
+      tally.changes.push(change);
+      tally.revision = revision;
     } catch (problem) {
       tally.errors.push(problem.message);
     }
@@ -199,10 +327,11 @@ export class Teach {
     }
   }
 
-  #valid(valid) {
-    const field = byId("teach-name");
-    if (valid) field.removeAttribute("aria-invalid");
-    else field.setAttribute("aria-invalid", "true");
+  /** Says at the field what is wrong with the name, or that it is missing. */
+  #wrong(message) {
+    say(byId("teach-name-error"), message);
+    if (message) byId("teach-name").setAttribute("aria-invalid", "true");
+    else byId("teach-name").removeAttribute("aria-invalid");
   }
 }
 
@@ -225,6 +354,7 @@ function* parcels(files) {
 function count(files, label, answer, tally) {
   tally.classes.set(label, answer.class);
   tally.changes.push(answer.change);
+  tally.revision = answer.revision;
   tally.found.push(...findings(files, answer));
   for (const { duplicate_of: known } of answer.examples) {
     if (known) tally.known++;
@@ -244,7 +374,7 @@ function summary({ n, tried, added, known, leftOut, errors, classes }) {
   const parts = [];
   if (added > 0 && classes.size > 1) parts.push(t("teach.added-many", { n: added, classes: classes.size }));
   if (added > 0 && classes.size === 1) {
-    parts.push(t("teach.added", { n: added, label: only.label }), t("teach.has", { n: only.examples }));
+    parts.push(t("teach.has", { n: only.examples, label: only.label }));
   }
   if (known > 0) parts.push(t("teach.known", { n: known }));
   if (errors.length > 0 && added + known > 0) parts.push(t("teach.unusable", { n: errors.length }));

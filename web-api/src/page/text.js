@@ -35,6 +35,9 @@ export function t(key, values = {}) {
 /** Whether a key, such as one for a code of the service, has a text. */
 export const hasText = (key) => Object.hasOwn(words, key);
 
+/** The name of a gallery, as the page shows it: the one that is always there has no name of its own. */
+export const galleryName = (gallery) => (gallery === "default" ? t("galleries.default") : gallery);
+
 // What an attribute of the page's markup names, and where its text goes.
 const PLACES = { "data-t": null, "data-t-label": "aria-label", "data-t-placeholder": "placeholder", "data-t-title": "title", "data-t-alt": "alt" };
 

@@ -2,10 +2,11 @@
 
 import { redo, undo } from "./api.js";
 import { byId, show } from "./dom.js";
-import { sentence } from "./summary.js";
+import { caps } from "./shortcuts.js";
+import { sentence, takenBack } from "./summary.js";
 import { t } from "./text.js";
 
-const SHOWN_MS = 10_000;
+const SHOWN_MS = 15_000;
 
 // Where Ctrl-Z belongs to the text that is typed.
 const FIELDS = "input:not([type=file], [type=range]), textarea, select";
@@ -13,6 +14,7 @@ const FIELDS = "input:not([type=file], [type=range]), textarea, select";
 export class Undo {
   #changed;
   #offer = null; // what the button takes back: { what, changes, undone, through }, or { what, back }
+  #last = null; // what was offered last, which Ctrl-Z takes back also when the bar is gone
   #timer = null;
   #work = Promise.resolve(); // one step after another
 
@@ -30,42 +32,59 @@ export class Undo {
     this.#show(null, text);
   }
 
-  /** Takes back what the bar offers, else the last change; with `again` it redoes. */
+  /** Offers nothing any more, such as when another gallery is shown. */
+  forget() {
+    this.#offer = null;
+    this.#last = null;
+    this.#hide();
+  }
+
+  /** Takes back what the bar offered last, else the last change; with `again` it redoes. */
   last(again = false) {
     this.#next(() => this.#take(this.#offered(again) ?? { undone: again }));
   }
 
   /**
    * Says what was done and offers to take it back: `what` as a sentence, and the ids of the changes that it
-   * made. With `undone` these changes are undos. In place of changes, `back()` may take it back.
+   * made. With `undone` these changes are undos, and `now` says what is true after them. In place of changes, `back()`
+   * may take it back, and resolves to what is true then.
    */
-  offer({ what, changes = [], undone = false, back }) {
+  offer({ what, changes = [], undone = false, now = what, back }) {
     if (back) return this.#show({ what, back, undone: false }, what);
     const made = changes.filter(Boolean); // a call that changed nothing has none
-    if (made.length > 0) this.#show({ what, changes: made, undone }, undone ? t("undo.undone", { what }) : what);
+    if (made.length > 0) this.#show({ what, changes: made, undone }, now);
     return undefined;
   }
 
   #show(offer, text, label = t(offer?.undone ? "undo.redo" : "undo.undo")) {
     clearTimeout(this.#timer);
     this.#offer = offer;
+    if (offer) this.#last = offer;
     byId("done-text").textContent = text;
     byId("done-button").textContent = label;
     show(byId("done-button"), offer !== null);
+    byId("done-key").replaceChildren(...caps(["Ctrl", offer?.undone ? "Y" : "Z"]));
+    show(byId("done-key"), offer !== null && !offer.through);
     byId("done").classList.add("on");
     document.querySelector("dialog[open]")?.append(byId("done"));
     this.#timer = setTimeout(() => this.#expire(), SHOWN_MS);
   }
 
   #expire() {
-    if (byId("done").matches(":hover, :focus-within")) {
+    // After a tap a button keeps the focus, and the bar the state of a pointer over it.
+    if (byId("done").matches(":has(:focus-visible)") || (byId("done").matches(":hover") && matchMedia("(hover: hover)").matches)) {
       this.#timer = setTimeout(() => this.#expire(), SHOWN_MS);
       return;
     }
     this.#offer = null;
+    this.#hide();
+  }
+
+  #hide() {
+    clearTimeout(this.#timer);
     byId("done").classList.remove("on");
     byId("done-text").textContent = "";
-    show(byId("done-button"), false);
+    for (const id of ["done-button", "done-key"]) show(byId(id), false);
   }
 
   #key(event) {
@@ -76,9 +95,9 @@ export class Undo {
     this.last(again);
   }
 
-  /** What the bar offers, if that is an undo or, with `again`, a redo. */
+  /** What was offered last, if that is an undo or, with `again`, a redo. */
   #offered(again) {
-    return this.#offer && this.#offer.undone === again && !this.#offer.through ? this.#offer : null;
+    return this.#last && this.#last.undone === again && !this.#last.through ? this.#last : null;
   }
 
   #next(step) {
@@ -87,16 +106,19 @@ export class Undo {
 
   /** Takes changes back, the last one first; without any, what the service finds to undo or to redo. */
   async #take({ what = null, changes = [null], undone = false, through = false, back }) {
-    if (back) return this.#back(what, back);
+    if (back) return this.#back(back);
     const made = [];
     let done = what;
+    let summary = "";
     try {
       for (const change of [...changes].reverse()) {
         const answer = undone ? await redo(change) : await undo(change, through);
         made.push(answer.change);
-        done ??= sentence(answer.undone[0]?.summary ?? "");
+        summary = answer.undone[0]?.summary ?? "";
+        done ??= sentence(summary);
       }
-      this.#show({ what: done, changes: made, undone: !undone, through: false }, t(undone ? "undo.redone" : "undo.undone", { what: done }));
+      const now = made.length > 1 ? t("undo.undone", { what: done }) : takenBack(summary, done);
+      this.#show({ what: done, changes: made, undone: !undone, through: false }, undone ? done : now);
     } catch (problem) {
       this.#refused(problem, { what, changes: changes.slice(0, changes.length - made.length), undone, through });
     }
@@ -104,16 +126,17 @@ export class Undo {
     return undefined;
   }
 
-  async #back(what, back) {
+  async #back(back) {
+    this.#last = null;
     try {
-      await back();
-      this.#show(null, t("undo.undone", { what }));
+      this.#show(null, await back());
     } catch (problem) {
       this.#show(null, problem.message);
     }
   }
 
   #refused(problem, { what, changes, undone, through }) {
+    this.#last = null;
     const blocked = problem.code === "cannot_undo" && !undone && !through && changes[0] !== null;
     this.#show(blocked ? { what, changes, undone, through: true } : null, problem.message, t("undo.too"));
   }

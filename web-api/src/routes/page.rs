@@ -33,6 +33,7 @@ const FILES: &[(&str, &str)] = files![
     "advice.js",
     "answer.js",
     "api.js",
+    "back.js",
     "burst.js",
     "call.js",
     "camera.js",

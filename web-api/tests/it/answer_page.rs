@@ -72,7 +72,7 @@ fn the_most_similar_example_is_shown_and_enlarged() {
     let Some(stage) = taught("the most similar example") else { return };
     let browser = &stage.browser;
     stage.look_at(&[("stripes", stripes(2))]);
-    browser.wait_for_text("#nearest-words", "Most similar example: stripes, ");
+    browser.wait_for_text("#nearest-words", "Most similar image: stripes, ");
     browser.wait("its thumbnail", || {
         browser.run("return document.querySelector('#nearest img')?.naturalWidth > 0") == true
     });
@@ -96,8 +96,8 @@ fn one_click_corrects_an_answer_on_each_size() {
             assert_eq!(browser.text("#correct-title"), "Wrong? It is …");
             assert!(browser.has_no_sideways_scrolling());
             snap(browser, &format!("answer-{width}-{scheme}"));
-            browser.click("[aria-label='Teach it as columns']");
-            browser.wait_for_text("#note-text", "columns has 3 examples");
+            browser.click("[aria-label='Add it to columns']");
+            browser.wait_for_text("#note-text", "“columns” has 3 images");
             browser.click("#done-button");
             browser.wait("the undo", || stage.service.known()[0].1 == 2);
             browser.wait("the note to go", || !browser.is_shown("#note-text"));
@@ -118,7 +118,7 @@ fn a_digit_teaches_the_class_with_that_number() {
     browser.press(ESCAPE);
     browser.click("#verdict");
     browser.press("2");
-    browser.wait_for_text("#note-text", "columns has 3 examples");
+    browser.wait_for_text("#note-text", "“columns” has 3 images");
     assert_eq!(stage.service.known()[1], ("stripes".to_owned(), 2));
 }
 
@@ -248,7 +248,7 @@ fn what_was_done_is_copied_as_a_command_without_the_key() {
 
     browser.type_into("#teach-as-name", "cup");
     browser.press(ENTER);
-    browser.wait_for_text("#note-text", "cup has 1 example");
+    browser.wait_for_text("#note-text", "“cup” has 1 image");
     browser.click("#answer-more");
     browser.click("[data-do='curl-teach']");
     assert!(browser.kept().contains("/classes/cup/examples?create=true'"));

@@ -19,14 +19,14 @@ fn a_gallery_is_imported_from_a_file_and_the_link_exports_it() {
     browser.choose("#import-file", std::slice::from_ref(&file));
     browser.wait("the question", || browser.is_shown("#confirm-yes"));
     browser.click("#confirm-yes");
-    browser.wait_for_text("#import-status", "Imported 1 example with 1 image.");
+    browser.wait_for_text("#import-status", "Imported 1 image, 1 with a copy.");
     stage.wait_for_labels(&["mug"]);
     let link = "return document.querySelector('#export').getAttribute('href')";
     assert_eq!(browser.run(link), "/v1/galleries/default/export");
     assert_eq!(stage.service.get("/v1/galleries/default/export").body, exported);
 
     // The bar is in the dialog, which takes all clicks.
-    browser.wait_for_text("#done-text", "Imported 1 example with 1 image.");
+    browser.wait_for_text("#done-text", "Imported 1 image, 1 with a copy.");
     browser.click("#done-button");
     stage.wait_for_labels(&[]);
     browser.wait_for_text("#done-button", "Redo");
@@ -78,7 +78,7 @@ fn a_file_of_a_gallery_is_imported_wherever_it_is_dropped() {
     drop_gallery(browser, "footer");
     browser.wait("the question", || browser.is_shown("#confirm-yes"));
     browser.click("#confirm-yes");
-    browser.wait_for_text("#done-text", "Imported 1 example with 1 image.");
+    browser.wait_for_text("#done-text", "Imported 1 image, 1 with a copy.");
     stage.wait_for_labels(&["mug"]);
     browser.wait("the undo", || browser.is_shown("#done-button"));
     browser.click("#done-button");

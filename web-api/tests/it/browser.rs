@@ -150,7 +150,7 @@ fn a_class_from_its_name_only_can_get_another_sense() {
     stage.act("mouse", "meaning");
     browser.wait_for_text(".rename", "a small rodent");
     browser.run("const list = document.querySelector('.rename select'); list.value = 'n00000013'");
-    browser.click("[aria-label=\"Save the sense\"]");
+    browser.click("[aria-label=\"Save the meaning\"]");
     browser.wait_for_text("#classes", "a small rodent");
     browser.wait_for_text("#reason", "a small rodent");
     browser.type_into("#teach-name", "zebra");
@@ -165,13 +165,13 @@ fn a_class_from_its_name_only_can_get_another_sense() {
     browser.wait_for_text(".has", "handle");
     browser.run("document.querySelector('.rename select').dispatchEvent(new Event('change'))");
     browser.wait_for_text(".has", "handle");
-    browser.click("[aria-label=\"Save the sense\"]");
+    browser.click("[aria-label=\"Save the meaning\"]");
     stage.wait_for_labels(&["mouse", "zebra"]);
     stage.act("zebra", "meaning");
     browser.wait_for_text(".has", "handle");
     assert!(!browser.text(".has").contains("hoof"));
     browser.type_into(".has input", "gizmo");
-    browser.click("[aria-label=\"Save the sense\"]");
+    browser.click("[aria-label=\"Save the meaning\"]");
     browser.wait_for_text("#classes", "`gizmo`");
 }
 
@@ -179,8 +179,9 @@ fn a_class_from_its_name_only_can_get_another_sense() {
 fn a_repeated_image_is_not_added_again() {
     let Some(stage) = Stage::set("the page in a browser") else { return };
     stage.teach("mug", &[stage.stripes(0)]);
+    stage.browser.click("#teach-again");
     stage.browser.choose("#teach-files", &[stage.stripes(0)]);
-    stage.browser.wait_for_text("#teach-status", "1 image was already enrolled");
+    stage.browser.wait_for_text("#teach-status", "1 image was already there");
     assert!(stage.browser.text("#classes").contains("1 image"));
 }
 
@@ -198,15 +199,21 @@ fn a_bad_file_is_named_and_the_others_are_enrolled() {
 }
 
 #[test]
-fn a_class_name_is_required_before_images() {
+fn images_wait_for_a_class_name() {
     let Some(stage) = Stage::set("the page in a browser") else { return };
     stage.browser.choose("#teach-files", &[stage.stripes(0)]);
-    stage.browser.wait_for_text("#teach-status", "Enter a class name first");
+    stage.browser.wait_for_text("#teach-name-error", "1 image waits for a name.");
     assert_eq!(stage.browser.focused(), "teach-name");
-    stage.browser.type_into("#teach-name", "a/b");
-    stage.browser.choose("#teach-files", &[stage.stripes(0)]);
+    stage.browser.press("mug");
+    stage.browser.press(ENTER);
+    stage.wait_for_labels(&["mug"]);
+    assert!(!stage.browser.is_shown("#teach-name-error"));
+    // The next name is that of another class.
+    stage.browser.wait_for_text("#teach-status", "The class has 1 image");
+    stage.browser.press("a/b");
+    stage.browser.choose("#teach-files", &[stage.stripes(4)]);
     stage.browser.wait("the reason", || !stage.browser.text("#teach-errors").is_empty());
-    assert_eq!(stage.labels(), [""; 0]);
+    assert_eq!(stage.labels(), ["mug"]);
 }
 
 #[test]

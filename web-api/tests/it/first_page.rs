@@ -59,7 +59,7 @@ fn the_steps_work_with_the_small_bundle_and_are_shown_once() {
     let browser = &stage.browser;
     go_through(&stage);
     browser.click("#first-remove");
-    browser.wait_for_text("#done-text", "Removed the samples.");
+    browser.wait_for_text("#done-text", "Deleted the samples.");
     stage.wait_for_labels(&[]);
     assert!(!browser.is_shown(FIRST));
     browser.click("#done-button");

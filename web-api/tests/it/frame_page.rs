@@ -75,7 +75,7 @@ fn the_language_is_chosen_in_the_settings() {
     assert!(browser.is_shown("#teach-english"));
     browser.click("#first-apple");
     stage.wait_for_labels(&["Apfel"]);
-    browser.wait_for_text("#done-text", "„Apfel“ mit 3 Bildern beigebracht.");
+    browser.wait_for_text("#done-text", "„Apfel“ mit 3 Bildern hinzugefügt.");
     browser.click("#history-title");
     browser.wait_for_text("#history-list", "3 Bilder zu „Apfel“ hinzugefügt.");
     let missing = "return document.body.innerText.includes('undefined')";

@@ -55,10 +55,10 @@ fn a_batch_of_images_is_undone_and_redone_at_once() {
     let Some(stage) = Stage::set("undo on the page") else { return };
     let browser = &stage.browser;
     stage.teach("mug", &stage.views());
-    browser.wait_for_text("#done-text", "Enrolled 3 images in “mug”.");
+    browser.wait_for_text("#done-text", "Added 3 images to “mug”.");
     browser.click("#done-button");
     stage.wait_for_labels(&[]);
-    browser.wait_for_text("#done-text", "Undone: Enrolled 3 images in “mug”.");
+    browser.wait_for_text("#done-text", "Undone: Added 3 images to “mug”.");
     assert_eq!(browser.text("#done-button"), "Redo");
     browser.click("#done-button");
     stage.wait_for_known(&[("mug", 3)]);
@@ -83,11 +83,11 @@ fn the_history_undoes_what_is_chosen_and_what_depends_on_it() {
     browser.press(ENTER);
     stage.wait_for_labels(&["bowl", "mug"]);
     browser.click("#history-title");
-    browser.wait_for_text("#history-list", "Renamed \"cup\" to \"bowl\".");
+    browser.wait_for_text("#history-list", "Renamed “cup” to “bowl”.");
     let list = browser.text("#history-list");
     assert!(list.contains("on this page") && list.contains("a program"), "{list}");
 
-    browser.click("[aria-label='Undo: Enrolled 1 image in \"cup\".']");
+    browser.click("[aria-label='Undo: Added 1 image to “cup”.']");
     browser.wait_for_text("#history-list .error", "later changes depend on it");
     browser.click("[aria-label^='Undo these too']");
     stage.wait_for_labels(&["mug"]);
@@ -135,7 +135,7 @@ fn images_and_history_fit_on_a_phone() {
     browser.click(".thumb");
     browser.click(".select-bar [data-do='move']");
     browser.click("#history-title");
-    browser.wait_for_text("#history-list", "Enrolled 1 image");
+    browser.wait_for_text("#history-list", "Added 1 image");
     let width =
         "return [document.documentElement.scrollWidth, document.body.scrollWidth, innerWidth]";
     assert_eq!(browser.run(width), json!([360, 360, 360]));

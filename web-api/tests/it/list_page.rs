@@ -82,7 +82,7 @@ fn each_row_shows_images_and_whether_they_are_enough() {
             .filter((e) => e.naturalWidth > 0).length";
         browser.wait("the images of the rows", || browser.run(loaded) == 6);
         let words = "return [...document.querySelectorAll('#classes .class-count')].map((e) => e.innerText)";
-        let expected = ["1 image · add 4 more", "2 images · add 3 more", "3 images · add 2 more"];
+        let expected = ["1 image · add 4 more images", "2 images · add 3 more images", "3 images · add 2 more images"];
         assert_eq!(browser.run(words), json!(expected));
         assert_eq!(
             browser.run("return [document.documentElement.scrollWidth, innerWidth]"),
@@ -138,7 +138,7 @@ fn images_are_selected_removed_and_moved_as_one_change() {
     browser.press(HOME);
     browser.press_with(&[SHIFT], RIGHT);
     browser.press(DELETE);
-    browser.wait_for_text("#done-text", "Removed 2 images from “mug”.");
+    browser.wait_for_text("#done-text", "Deleted 2 images from “mug”.");
     stage.wait_for_counts(&[("cup", 1), ("jug", 2), ("mug", 1)]);
     browser.wait("the focus to stay", || browser.focused() == "Image 1 of mug");
     browser.press_with(&[CONTROL], "z");
@@ -149,10 +149,13 @@ fn images_are_selected_removed_and_moved_as_one_change() {
     browser.click(".select-bar [data-do='move']");
     assert_eq!(browser.focused(), "Move 1 image to");
     let choices = "return [...document.querySelector('.images select').options].map((e) => e.text)";
-    assert_eq!(browser.run(choices), json!(["cup", "jug", "None of these"]));
+    assert_eq!(browser.run(choices), json!(["choose a class", "cup", "jug", "None of these"]));
     browser.press(ESCAPE);
     browser.wait("the focus to return", || browser.focused() == "Image 3 of mug");
     browser.click(".select-bar [data-do='move']");
+    browser.click("[aria-label='Move 1 image to the chosen class']");
+    assert_eq!(browser.focused(), "Move 1 image to", "no class is taken that was not chosen");
+    browser.run("document.querySelector('.images select').value = '=cup'");
     browser.click("[aria-label='Move 1 image to the chosen class']");
     browser.wait_for_text("#done-text", "Moved 1 image to “cup”.");
     stage.wait_for_counts(&[("cup", 2), ("jug", 2), ("mug", 2)]);
@@ -160,7 +163,7 @@ fn images_are_selected_removed_and_moved_as_one_change() {
 
     browser.click(".thumb");
     browser.click(".select-bar [data-do='move']");
-    browser.run("document.querySelector('.images select').value = ''");
+    browser.run("document.querySelector('.images select').value = '='");
     browser.click("[aria-label='Move 1 image to the chosen class']");
     browser.wait_for_text("#done-text", "Moved 1 image to “None of these”.");
     assert_eq!(stage.service.get(GALLERY).ok()["background_examples"], 1);
@@ -191,6 +194,7 @@ fn an_image_is_enlarged_and_removed_there() {
         stage.wait_for_counts(&[("cup", 1), ("jug", 2), ("mug", 3)]);
         browser.press(ESCAPE);
         browser.wait("the focus to return", || browser.focused().starts_with("Image "));
+        assert_eq!(browser.text(COUNT), "3 images", "what was looked at is not selected");
         assert_eq!(
             browser.run("return document.getElementById('done').parentNode.tagName"),
             "BODY"

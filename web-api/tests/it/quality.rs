@@ -94,8 +94,9 @@ fn the_page_shows_what_may_be_wrong_beside_the_image() {
         .filter((image) => image.complete && image.naturalWidth > 0).length";
     stage.browser.wait("the thumbnail", || stage.browser.run(shown) == 1);
     assert!(!stage.browser.text("#teach-quality").contains("good.png"));
+    stage.browser.click("#teach-again");
     stage.browser.choose("#teach-files", &[files[0].clone()]);
-    stage.browser.wait_for_text("#teach-status", "1 image was already enrolled");
+    stage.browser.wait_for_text("#teach-status", "1 image was already there");
     assert_eq!(stage.browser.text("#teach-quality"), "", "the warnings of the last images only");
 }
 

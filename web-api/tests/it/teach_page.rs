@@ -84,7 +84,7 @@ fn a_series_is_taken_while_the_button_is_held() {
         let n = chosen.len() - 1;
         browser.wait_for_text("#tray-add", &format!("Add {n} image"));
         browser.click("#tray-add");
-        browser.wait_for_text("#teach-status", &format!("The class has {n} example"));
+        browser.wait_for_text("#teach-status", &format!("The class has {n} image"));
         assert!(!browser.is_shown("#tray"));
         assert_eq!(browser.focused(), "teach-camera");
         assert_eq!(changes(&stage.service), before + 1, "one call, so one undo");
@@ -129,7 +129,7 @@ fn a_series_is_taken_and_chosen_by_keyboard() {
     assert!(stage.chosen()[0]);
     browser.tab_to("tray-add");
     browser.press(ENTER);
-    browser.wait_for_text("#teach-status", "Enter a class name first");
+    browser.wait_for_text("#teach-name-error", "Enter a class name first");
     assert_eq!(browser.focused(), "teach-name");
     // In a field the space bar is a space.
     browser.press("my cup");
@@ -139,7 +139,7 @@ fn a_series_is_taken_and_chosen_by_keyboard() {
     assert_eq!(browser.focused(), "teach-camera");
     // A short press adds one image at once.
     browser.press(ENTER);
-    browser.wait_for_text("#teach-status", "The class has 1 example");
+    browser.wait_for_text("#teach-status", "The class has 1 image");
     assert_eq!(stage.service.known(), [("my cup".to_owned(), 1)]);
     assert!(!browser.is_shown("#tray"));
     assert_eq!(browser.complaints(), [""; 0]);
@@ -217,7 +217,7 @@ fn a_chosen_folder_names_its_class() {
     let dir = tempfile::tempdir().unwrap();
     things(dir.path());
     stage.browser.choose("#teach-folder", &[dir.path().join("cup")]);
-    stage.browser.wait_for_text("#teach-status", "Added 3 images to cup.");
+    stage.browser.wait_for_text("#teach-status", "Added 3 images to “cup”.");
     assert_eq!(stage.service.known(), [("cup".to_owned(), 3)]);
 }
 
@@ -240,7 +240,7 @@ fn a_pasted_image_teaches_where_classes_are_added() {
     let browser = &stage.browser;
     browser.type_into("#teach-name", "mug");
     browser.run(PASTE);
-    browser.wait_for_text("#teach-status", "The class has 1 example");
+    browser.wait_for_text("#teach-status", "The class has 1 image");
     browser.run("document.activeElement.blur()");
     browser.run(PASTE);
     browser.wait_for_text("#verdict", "mug");

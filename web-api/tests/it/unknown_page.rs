@@ -96,7 +96,7 @@ fn an_unknown_image_is_taught_by_keyboard() {
     let browser = &stage.browser;
     stage.look_at(&[("white", unknown())]);
     browser.wait_for_text("#verdict", UNKNOWN);
-    assert_eq!(browser.text("#correct-title"), "Teach it as …");
+    assert_eq!(browser.text("#correct-title"), "Add it to …");
     browser.tab_to("teach-as-name");
     browser.press(ENTER);
     browser.wait_for_text("#teach-as-error", "Enter a class name first");
@@ -106,7 +106,7 @@ fn an_unknown_image_is_taught_by_keyboard() {
     browser.press("paper");
     browser.press(ENTER);
     browser.wait_for_text("#verdict", "paper");
-    browser.wait_for_text("#note-text", "paper has 1 example");
+    browser.wait_for_text("#note-text", "“paper” has 1 image");
     assert_eq!(browser.focused(), "teach-as-name");
     stage.wait_for_labels(&["columns", "paper", "stripes"]);
     assert_eq!(browser.complaints(), [""; 0]);
@@ -120,8 +120,8 @@ fn a_wrong_answer_is_corrected_with_one_click_on_a_class() {
     browser.wait_for_text("#verdict", "stripes");
     assert_eq!(browser.text("#correct-title"), "Wrong? It is …");
     assert_eq!(browser.text("#teach-as-known bdi"), "columns", "the answer itself is not offered");
-    browser.click("[aria-label='Teach it as columns']");
-    browser.wait_for_text("#note-text", "columns has 3 examples");
+    browser.click("[aria-label='Add it to columns']");
+    browser.wait_for_text("#note-text", "“columns” has 3 images");
     assert_eq!(stage.service.known()[0], ("columns".to_owned(), 3));
     browser.click("#done-button");
     browser.wait("the undo", || stage.service.known()[0] == ("columns".to_owned(), 2));
@@ -137,7 +137,7 @@ fn an_image_is_made_one_of_none_of_these_and_back() {
     browser.tab_to("none-of-these");
     browser.press(ENTER);
     browser.wait_for_text("#note-text", "Added to “None of these”");
-    browser.wait_for_text("#none-count", "1 example");
+    browser.wait_for_text("#none-count", "1 image");
     assert_eq!(stage.service.get(GALLERY).ok()["background_examples"], 1);
     stage.wait_for_captions(&["unknown", "unknown"]);
     assert!(browser.text("#sure").contains("more like one of “None of these” than like stripes"));
@@ -146,7 +146,7 @@ fn an_image_is_made_one_of_none_of_these_and_back() {
     assert!(!browser.is_shown("#note-text"), "the note is about the other image");
     browser.click("#table-rows tr:nth-child(1) button");
     browser.click("#done-button");
-    browser.wait_for_text("#none-count", "0 examples");
+    browser.wait_for_text("#none-count", "0 images");
     assert_eq!(stage.service.get(BACKGROUND).ok()["examples"], json!([]));
     stage.wait_for_captions(&["stripes", "unknown"]);
     assert_eq!(browser.complaints(), [""; 0]);
@@ -159,12 +159,12 @@ fn images_of_none_of_the_classes_are_added_and_removed_in_the_list() {
     let bad = stage.file("notes.png", b"these are notes");
     let files = [stage.drawn("white", unknown()), bad, stage.drawn("checks", checks())];
     browser.choose("#none-files", &files);
-    browser.wait_for_text("#none-count", "2 examples");
+    browser.wait_for_text("#none-count", "2 images");
     assert!(browser.text("#none-error").contains("notes.png"));
     browser.click("#none-clear");
-    browser.wait_for_text("#confirm", "2 examples of other things");
+    browser.wait_for_text("#confirm", "2 images of other things");
     browser.click("#confirm-yes");
-    browser.wait_for_text("#none-count", "0 examples");
+    browser.wait_for_text("#none-count", "0 images");
     assert_eq!(stage.labels(), ["columns", "stripes"]);
 }
 
