@@ -115,14 +115,14 @@ export class Correct {
     // One after another: a second click on another class moves what the first one adds.
     const step = this.#work.then(async () => {
       const put = (await this.#moved(entry, label)) ?? (await add());
-      entry.home = { example: put.example, label: put.label };
+      entry.example = put.example;
       return put;
     });
     this.#work = step.catch(() => {});
     try {
-      const { label: home, text, isNamed, done } = await step;
-      if (home) entry.taught = home;
-      this.#write(entry, { text, label: home, isNamed, isNew: true });
+      const { label: taught, text, isNamed, done } = await step;
+      if (taught) entry.taught = taught;
+      this.#write(entry, { text, label: taught, isNamed, isNew: true });
       this.#release();
       await this.#changed(done);
       return true;
@@ -133,13 +133,13 @@ export class Correct {
   }
 
   /** Moves the example that an image has become; null if it is none, or no longer. */
-  async #moved({ home }, label) {
-    if (!home || home.label === label) return null;
+  async #moved({ example }, label) {
+    if (!example) return null;
     try {
       const made = !label || this.#labels().includes(label) ? [] : [(await create(label, {})).change];
-      const { what, changes } = await moveTo([home.example], label);
-      const names = { from: home.label || t("correct.none"), label: label || t("correct.none") };
-      return { example: home.example, label, text: t("correct.moved", names), done: { what, changes: [...made, ...changes] } };
+      const { what, changes } = await moveTo([example], label);
+      const text = t("correct.moved", { label: label || t("correct.none") });
+      return { example, label, text, done: { what, changes: [...made, ...changes] } };
     } catch (problem) {
       if (problem.code === "unknown_example") return null; // it was undone, or removed
       throw problem;

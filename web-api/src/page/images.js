@@ -40,7 +40,7 @@ export class Images {
     this.#buttons = {
       pick: plain(t("images.select"), () => this.#pick(!this.#picks)),
       all: plain(t("images.all"), () => this.#do(() => this.#selection.all())),
-      add: plain(t("list.add"), () => this.#page.choose(this.#item)),
+      add: button(t("meaning.add"), t("list.add"), () => this.#page.choose(this.#item)),
       move: plain(t("images.moveSome"), () => this.#openMove()),
       remove: plain(t("images.delete"), () => this.#remove(this.#selection.ids)),
       enlarge: plain(t("images.enlarge"), () => this.#enlarge()),

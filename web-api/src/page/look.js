@@ -197,7 +197,7 @@ export class Look {
     const [entry] = this.#entries;
     entry.part = part;
     entry.note = null;
-    entry.home = null;
+    entry.example = null;
     this.#correct.renew();
     this.again();
   }

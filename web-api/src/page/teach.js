@@ -372,10 +372,8 @@ function what({ added, classes }) {
 function summary({ n, tried, added, known, leftOut, errors, classes }) {
   const [only] = classes.values();
   const parts = [];
-  if (added > 0 && classes.size > 1) parts.push(t("teach.added-many", { n: added, classes: classes.size }));
-  if (added > 0 && classes.size === 1) {
-    parts.push(t("teach.has", { n: only.examples, label: only.label }));
-  }
+  // How many were added stands in the bar.
+  if (added > 0 && classes.size === 1) parts.push(t("teach.has", { label: only.label, n: only.examples }));
   if (known > 0) parts.push(t("teach.known", { n: known }));
   if (errors.length > 0 && added + known > 0) parts.push(t("teach.unusable", { n: errors.length }));
   if (tried < n && added + known > 0) parts.push(t("teach.stopped", { n: n - tried }));
