@@ -32,6 +32,7 @@ export class Correct {
       event.preventDefault();
       this.#typed(byId("teach-as-name").value.trim());
     });
+    byId("teach-as-name").addEventListener("input", () => this.#wrong(""));
     this.#holding();
     document.addEventListener("keydown", (event) => this.#key(event));
   }
@@ -149,9 +150,7 @@ export class Correct {
   async #typed(label) {
     const field = byId("teach-as-name");
     const bad = !label || isReserved(label);
-    say(byId("teach-as-error"), bad ? t(label ? "correct.reserved" : "correct.no_name", { label }) : "");
-    if (bad) field.setAttribute("aria-invalid", "true");
-    else field.removeAttribute("aria-invalid");
+    this.#wrong(bad ? t(label ? "correct.reserved" : "correct.no_name", { label }) : "");
     if (bad) return field.focus();
     const taught = await this.teach(this.#entry, label);
     if (taught) this.#empty();
@@ -223,8 +222,14 @@ export class Correct {
 
   #empty() {
     byId("teach-as-name").value = "";
-    byId("teach-as-name").removeAttribute("aria-invalid");
-    say(byId("teach-as-error"), "");
+    this.#wrong("");
+  }
+
+  /** Says at the field what is wrong with the name. */
+  #wrong(message) {
+    say(byId("teach-as-error"), message);
+    if (message) byId("teach-as-name").setAttribute("aria-invalid", "true");
+    else byId("teach-as-name").removeAttribute("aria-invalid");
   }
 
   #write(entry, note) {

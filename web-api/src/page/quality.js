@@ -7,7 +7,13 @@ const MOST = 24; // warnings that are shown
 
 /** The warnings about files, from the answer to their enrollment: `[{ file, words }]`. */
 export const findings = (files, { examples }) =>
-  examples.flatMap(({ quality }, i) => quality.map((finding) => ({ file: files[i], words: inWords(finding) })));
+  examples.flatMap(({ quality }, i) => once(quality).map((finding) => ({ file: files[i], words: inWords(finding) })));
+
+/** Without what follows from another warning: an image of two classes is also close to both. */
+function once(quality) {
+  const isShared = quality.some(({ code }) => code === "in_other_class");
+  return quality.filter(({ code }) => !(isShared && code === "closer_to"));
+}
 
 /** A warning in plain words. */
 export function inWords({ code, detail }) {

@@ -1,4 +1,4 @@
-//! The answer on the page: where known begins, the nearest example, several images as a table, the
+//! The answer on the page: what its bars show, the nearest example, several images as a table, the
 //! commands, the camera that holds its image.
 
 use serde_json::{Value, json};
@@ -48,22 +48,29 @@ impl Browser {
 }
 
 #[test]
-fn the_mark_on_the_bars_agrees_with_the_verdict() {
-    let Some(stage) = taught("the mark where known begins") else { return };
+fn the_bars_show_the_numbers_beside_them() {
+    let Some(stage) = taught("the bars of an answer") else { return };
     let browser = &stage.browser;
-    let beyond = "const at = (css, side) => \
-            parseFloat(document.querySelector(`#bars li:first-child ${css}`).style[side]); \
-        return at('.bar-fill', 'width') >= at('.bar-mark', 'insetInlineStart')";
+    // The widths agree with the numbers, and together they are everything.
+    let agree = "const bars = [...document.querySelectorAll('.bar')].map((bar) => \
+            [bar.querySelector('.bar-fill').style.width, bar.querySelector('.bar-score').innerText] \
+                .map((text) => parseFloat(text.replace(/[<>]/, '')))); \
+        const sum = bars.reduce((sum, [width]) => sum + width, 0); \
+        return bars.every(([width, score]) => Math.abs(width - score) <= 1) \
+            && Math.abs(sum - 100) < 1";
     stage.look_at(&[("checks", checks())]);
     browser.wait_for_text("#verdict", "I don't know this");
-    assert_eq!(browser.run(beyond), false);
+    assert_eq!(browser.run(agree), true);
+    assert_eq!(browser.text(".bar.named .bar-label"), "none of them");
+    assert!(browser.text("#bars-words").contains("how likely"));
     // The same image at another rate.
     browser.run(
         "const slider = document.getElementById('rate-slider'); slider.value = 20; \
          slider.dispatchEvent(new Event('input'))",
     );
     browser.wait_for_text("#verdict", "stripes");
-    assert_eq!(browser.run(beyond), true);
+    assert_eq!(browser.run(agree), true);
+    assert_eq!(browser.text(".bar.named .bar-label"), "stripes");
     assert!(browser.text("#bars li:first-child .bar-score").ends_with('%'));
 }
 
@@ -161,11 +168,102 @@ fn several_images_are_a_table_with_the_hardest_first() {
         browser.wait("the note to go", || !browser.is_shown("#note-text"));
         stage.wait_for_captions(&["stripes", "unknown", "columns"]);
     }
-    browser.click("#table-rows tr:nth-child(3) .row-wrong .button:last-child");
-    assert_eq!(browser.focused(), "teach-as-name");
-    assert_eq!(browser.text("#verdict"), "columns");
     browser.click("#look-clear");
     browser.wait("the table to go", || !browser.is_shown("#table"));
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_row_of_the_table_takes_any_class() {
+    let Some(stage) = with_table("a row and any class") else { return };
+    let browser = &stage.browser;
+    for (width, height) in SIZES {
+        browser.size(width, height);
+        let height = "return [...document.querySelectorAll('#table-rows tr')] \
+            .map((row) => row.offsetHeight)";
+        let heights: Vec<u64> = serde_json::from_value(browser.run(height)).unwrap();
+        assert!(heights.iter().all(|height| *height == heights[0]), "{heights:?}");
+        browser.click("#table-rows tr:nth-child(3) .row-wrong .button:last-child");
+        browser.click("[data-do='another']");
+        assert_eq!(browser.focused(), "Add columns.png to another class");
+        browser.press(ENTER);
+        browser.wait_for_text("#table-rows tr:nth-child(3) .error", "Enter a class name first");
+        browser.press("pillar");
+        browser.press(ENTER);
+        browser.wait_for_text("#done-text", "pillar");
+        browser.wait("the chips again", || !browser.is_shown(".row-form"));
+        assert_eq!(stage.examples(), 5);
+        browser.click("#done-button");
+        browser.wait("the undo", || stage.examples() == 4);
+        stage.wait_for_captions(&["stripes", "unknown", "columns"]);
+    }
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn what_is_found_comes_into_sight() {
+    let Some(stage) = taught("answers in sight") else { return };
+    let browser = &stage.browser;
+    let is_seen = |css: &str| {
+        let script = format!(
+            "const {{ top, bottom }} = document.querySelector('{css}').getBoundingClientRect(); \
+             return top >= 0 && bottom <= innerHeight"
+        );
+        browser.run(&script) == true
+    };
+    for (width, height) in [(1366, 625), (390, 844)] {
+        browser.size(width, height);
+        browser.run("scrollTo(0, 0)");
+        stage.look_at(&[("stripes", stripes(2))]);
+        browser.wait_for_text("#verdict", "stripes");
+        browser.wait("the answer in sight", || is_seen("#verdict") && is_seen("#bars"));
+        browser.run("scrollTo(0, 0)");
+        stage.look_at(&[("stripes", stripes(2)), ("white", unknown()), ("columns", columns(2))]);
+        stage.wait_for_captions(&["stripes", "unknown", "columns"]);
+        browser.wait("the table in sight", || is_seen("#table-count"));
+        browser.click("#look-clear");
+    }
+}
+
+#[test]
+fn a_second_correction_moves_the_image() {
+    let Some(stage) = taught("a second correction") else { return };
+    let browser = &stage.browser;
+    let known = |expected: &[(&str, u64)]| {
+        let expected: Vec<_> = expected.iter().map(|(l, n)| ((*l).to_owned(), *n)).collect();
+        browser.wait(&format!("{expected:?}"), || stage.service.known() == expected);
+    };
+    stage.look_at(&[("checks", checks())]);
+    browser.wait_for_text("#verdict", "I don't know this");
+    browser.click("[aria-label='Add it to columns']");
+    browser.wait_for_text("#note-text", "“columns” has 3 images");
+    browser.type_into("#teach-as-name", "chess");
+    browser.press(ENTER);
+    browser.wait_for_text("#note-text", "Moved: it is in “chess” now");
+    known(&[("chess", 1), ("columns", 2), ("stripes", 2)]);
+    // The new class and the move are taken back as one.
+    browser.click("#done-button");
+    known(&[("columns", 3), ("stripes", 2)]);
+}
+
+#[test]
+fn the_table_stays_while_the_camera_runs() {
+    let Some(stage) = with_table("a table and the camera") else { return };
+    let browser = &stage.browser;
+    let digits = "return [...document.querySelectorAll('#teach-as-known .digit')] \
+        .filter((digit) => digit.offsetParent).length";
+    assert_ne!(browser.run(digits), 0);
+    browser.click("#camera-toggle");
+    browser.wait("the camera", || browser.is_shown("#live") && browser.is_shown("#correct"));
+    stage.wait_for_captions(&["stripes", "unknown", "columns"]);
+    // Its classes change their order, so they have no numbers.
+    assert_eq!(browser.run(digits), 0);
+    browser.click("#verdict");
+    browser.press("1");
+    browser.click("#table-rows tr:nth-child(3) .row-open");
+    browser.wait_for_text("#camera-toggle", "Classify with camera");
+    browser.wait_for_text("#verdict", "columns");
+    assert_eq!(stage.examples(), 4);
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
@@ -204,11 +302,12 @@ fn the_table_is_saved_as_csv_that_computes_nothing() {
     browser.click("#table-csv");
     let text = browser.kept();
     let lines: Vec<_> = text.trim_start_matches('\u{feff}').split("\r\n").collect();
-    let head = "file,decision,answer,confidence,second_best,second_confidence,error";
+    let head = "row,file,decision,answer,best_class,best_probability,second_class,\
+        second_probability,unknown_probability,error";
     assert_eq!(lines[0], head);
-    assert!(lines[1].starts_with("\"'=1,2.png\",accepted,stripes,"), "{text}");
-    assert!(lines[2].starts_with("white.png,rejected,,"), "{text}");
-    assert!(lines[3].starts_with("notes.png,,,,,,"), "{text}");
+    assert!(lines[1].starts_with("1,\"'=1,2.png\",accepted,stripes,stripes,"), "{text}");
+    assert!(lines[2].starts_with("2,white.png,rejected,,stripes,"), "{text}");
+    assert!(lines[3].starts_with("3,notes.png,,,,,,,,"), "{text}");
     assert_eq!(lines[4], "");
 }
 

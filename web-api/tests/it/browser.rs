@@ -59,7 +59,7 @@ impl Stage {
     pub(crate) fn teach(&self, label: &str, files: &[PathBuf]) {
         self.browser.type_into("#teach-name", label);
         self.browser.choose("#teach-files", files);
-        self.browser.wait_for_text("#teach-status", "The class has");
+        self.browser.wait_for_text("#teach-status", "” has ");
     }
 
     pub(crate) fn labels(&self) -> Vec<String> {
@@ -209,7 +209,7 @@ fn images_wait_for_a_class_name() {
     stage.wait_for_labels(&["mug"]);
     assert!(!stage.browser.is_shown("#teach-name-error"));
     // The next name is that of another class.
-    stage.browser.wait_for_text("#teach-status", "The class has 1 image");
+    stage.browser.wait_for_text("#teach-status", "has 1 image");
     stage.browser.press("a/b");
     stage.browser.choose("#teach-files", &[stage.stripes(4)]);
     stage.browser.wait("the reason", || !stage.browser.text("#teach-errors").is_empty());

@@ -245,7 +245,7 @@ fn the_object_is_marked_before_an_image_is_added() {
     browser.drag("touch", "#mark-crop-area", from, to);
     browser.wait_for_text("#mark-crop-status", "Only the marked part is used");
     browser.click("#mark-add");
-    browser.wait_for_text("#teach-status", "The class has 1 image");
+    browser.wait_for_text("#teach-status", "has 1 image");
     assert!(!browser.is_shown("#mark"));
     let crop = stage.last_crop(&class("bars")).unwrap();
     assert_near(&crop, [0.51, 0.02, 0.48, 0.96], 0.02);
@@ -258,13 +258,13 @@ fn the_object_is_marked_before_an_image_is_added() {
         browser.click(button);
         browser.wait("the preview to close", || !browser.is_shown("#mark"));
     }
-    browser.wait_for_text("#teach-status", "The class has 2 images");
+    browser.wait_for_text("#teach-status", "has 2 images");
     assert_eq!(stage.last_crop(&class("bars")), None);
     // Several images are added at once.
     let others =
         [0, 4].map(|shift| stage.file(&format!("stripes-{shift}.png"), &draw::png(stripes(shift))));
     browser.choose("#teach-files", &others);
-    browser.wait_for_text("#teach-status", "The class has 4 images");
+    browser.wait_for_text("#teach-status", "has 4 images");
     assert_eq!(browser.complaints(), [""; 0]);
 }
 

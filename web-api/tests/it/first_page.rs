@@ -62,6 +62,7 @@ fn the_steps_work_with_the_small_bundle_and_are_shown_once() {
     browser.wait_for_text("#done-text", "Deleted the samples.");
     stage.wait_for_labels(&[]);
     assert!(!browser.is_shown(FIRST));
+    assert!(!browser.is_shown("#shown"), "the sample that was shown last is gone too");
     browser.click("#done-button");
     stage.wait_for_labels(&["apple", "clock", "mug"]);
     browser.wait_for_text("#done-button", "Redo");

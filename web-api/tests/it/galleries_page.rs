@@ -1,6 +1,8 @@
 //! Galleries on the page: create, rename, delete, restore.
 
 use crate::browser::Stage;
+use crate::draw;
+use crate::images::stripes;
 
 const OPEN: &str = "#galleries-open";
 const RENAME: &str = "#gallery-rename";
@@ -62,6 +64,26 @@ fn a_deleted_gallery_is_restored_from_the_list() {
     browser.click(OPEN);
     browser.wait("the list to go", || !browser.is_shown(DELETED));
     assert_eq!(browser.text("#gallery-error"), "");
+}
+
+#[test]
+fn a_gallery_is_chosen_from_the_list_and_messages_about_the_other_one_go() {
+    let Some(stage) = Stage::set("the list of galleries") else { return };
+    let browser = &stage.browser;
+    stage.service.put("/v1/galleries/line", "").ok();
+    stage.open();
+    stage.teach("mug", &[stage.file("mug.png", &draw::png(stripes(0)))]);
+    browser.click(OPEN);
+    browser.wait_for_text("#gallery-list [aria-current]", "1 class, 1 image");
+    browser.wait_for_text("#export", "as a file");
+    browser.click("#gallery-list li:nth-child(2) button");
+    wait_for(&stage, "line");
+    browser.wait_for_text("#gallery-list [aria-current]", "line");
+    browser.wait("the rename to be offered", || browser.is_shown(RENAME));
+    browser.click("#galleries [data-close]");
+    browser.wait("the messages to go", || !browser.is_shown("#teach-status"));
+    assert!(!browser.is_shown("#done-button"), "an undo belongs to its gallery");
+    assert_eq!(browser.complaints(), [""; 0]);
 }
 
 #[test]

@@ -58,13 +58,13 @@ fn a_batch_of_images_is_undone_and_redone_at_once() {
     browser.wait_for_text("#done-text", "Added 3 images to “mug”.");
     browser.click("#done-button");
     stage.wait_for_labels(&[]);
-    browser.wait_for_text("#done-text", "Undone: Added 3 images to “mug”.");
+    browser.wait_for_text("#done-text", "3 images are no longer in “mug”.");
     assert_eq!(browser.text("#done-button"), "Redo");
     browser.click("#done-button");
     stage.wait_for_known(&[("mug", 3)]);
 
     // In a field, the keys belong to the text.
-    browser.wait_for_text("#done-text", "Redone");
+    browser.wait_for_text("#done-text", "Added 3 images to “mug”.");
     browser.type_into("#teach-name", "cup");
     browser.press_with(&[CONTROL], "z");
     browser.run("document.activeElement.blur()");
@@ -97,7 +97,9 @@ fn the_history_undoes_what_is_chosen_and_what_depends_on_it() {
     browser.wait("the focus to stay", || browser.focused() == "history-title");
     browser.click("#history-list .call:first-child button");
     stage.wait_for_labels(&["bowl", "mug"]);
-    browser.wait_for_text("#done-text", "Redone");
+    let first = "#history-list .call:first-child";
+    browser.wait_for_text(first, "Redone");
+    assert_eq!(browser.text(&format!("{first} button")), "Undo");
     // The browser reports the refusal too.
     let complaints = browser.complaints();
     assert!(complaints.iter().all(|one| one.contains("409 (Conflict)")), "{complaints:?}");

@@ -84,7 +84,7 @@ fn a_series_is_taken_while_the_button_is_held() {
         let n = chosen.len() - 1;
         browser.wait_for_text("#tray-add", &format!("Add {n} image"));
         browser.click("#tray-add");
-        browser.wait_for_text("#teach-status", &format!("The class has {n} image"));
+        browser.wait_for_text("#teach-status", &format!("has {n} image"));
         assert!(!browser.is_shown("#tray"));
         assert_eq!(browser.focused(), "teach-camera");
         assert_eq!(changes(&stage.service), before + 1, "one call, so one undo");
@@ -139,7 +139,7 @@ fn a_series_is_taken_and_chosen_by_keyboard() {
     assert_eq!(browser.focused(), "teach-camera");
     // A short press adds one image at once.
     browser.press(ENTER);
-    browser.wait_for_text("#teach-status", "The class has 1 image");
+    browser.wait_for_text("#teach-status", "has 1 image");
     assert_eq!(stage.service.known(), [("my cup".to_owned(), 1)]);
     assert!(!browser.is_shown("#tray"));
     assert_eq!(browser.complaints(), [""; 0]);
@@ -222,6 +222,30 @@ fn a_chosen_folder_names_its_class() {
 }
 
 #[test]
+fn images_and_the_meaning_of_their_name_are_undone_as_one() {
+    let Some(stage) = Stage::with("undoing a meaning", Service::knowing) else { return };
+    let browser = &stage.browser;
+    browser.type_into("#teach-name", "mouse");
+    browser.wait_for_text("#teach-sense", "a small rodent");
+    browser.click("#teach-sense button");
+    browser.wait_for_text("#teach-sense", "Only the images are used");
+    browser.choose("#teach-files", &[stage.file("mouse.png", &draw::png(stripes(0)))]);
+    browser.wait_for_text("#teach-status", "“mouse” has 1 image");
+    // The field is ready for the next name.
+    assert_eq!(browser.run("return document.getElementById('teach-name').value"), "");
+    assert!(!browser.is_shown("#teach-sense"));
+    // Of a class that exists its own meaning is shown, not that of a new class.
+    browser.click("#teach-again");
+    browser.wait_for_text("#teach-sense", "Only the images are used");
+    assert_eq!(changes(&stage.service), 2);
+    browser.run("document.activeElement.blur()");
+    browser.press("u");
+    stage.wait_for_labels(&[]);
+    browser.wait("the message to go", || !browser.is_shown("#teach-status"));
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
 fn the_first_of_many_errors_are_shown() {
     let Some(stage) = Stage::set("many bad files on the page") else { return };
     let mut files: Vec<_> =
@@ -240,7 +264,7 @@ fn a_pasted_image_teaches_where_classes_are_added() {
     let browser = &stage.browser;
     browser.type_into("#teach-name", "mug");
     browser.run(PASTE);
-    browser.wait_for_text("#teach-status", "The class has 1 image");
+    browser.wait_for_text("#teach-status", "has 1 image");
     browser.run("document.activeElement.blur()");
     browser.run(PASTE);
     browser.wait_for_text("#verdict", "mug");

@@ -74,6 +74,8 @@ impl Browser {
             "--disable-sync",
             "--disable-dev-shm-usage",
             "--hide-scrollbars",
+            // What scrolls by itself would move what is about to be clicked.
+            "--force-prefers-reduced-motion",
             "--lang=en",
             // A camera that shows a moving test image, without a permission prompt.
             "--use-fake-device-for-media-stream",
