@@ -38,6 +38,15 @@ impl Browser {
         self.run("return document.documentElement.scrollWidth <= innerWidth") == true
     }
 
+    /// Whether all of an element is in the window.
+    fn sees(&self, css: &str) -> bool {
+        let script = format!(
+            "const {{ top, bottom }} = document.querySelector('{css}').getBoundingClientRect(); \
+             return top >= 0 && bottom <= innerHeight"
+        );
+        self.run(&script) == true
+    }
+
     /// Chooses an order of the table.
     fn order(&self, order: &str) {
         self.run(&format!(
@@ -52,9 +61,10 @@ fn the_bars_show_the_numbers_beside_them() {
     let Some(stage) = taught("the bars of an answer") else { return };
     let browser = &stage.browser;
     // The widths agree with the numbers, and together they are everything.
-    let agree = "const bars = [...document.querySelectorAll('.bar')].map((bar) => \
-            [bar.querySelector('.bar-fill').style.width, bar.querySelector('.bar-score').innerText] \
-                .map((text) => parseFloat(text.replace(/[<>]/, '')))); \
+    let agree = "const number = (text) => parseFloat(text.replace(/[<>]/, '')); \
+        const bars = [...document.querySelectorAll('.bar')].map((bar) => [ \
+            number(bar.querySelector('.bar-fill').style.width), \
+            number(bar.querySelector('.bar-score').innerText)]); \
         const sum = bars.reduce((sum, [width]) => sum + width, 0); \
         return bars.every(([width, score]) => Math.abs(width - score) <= 1) \
             && Math.abs(sum - 100) < 1";
@@ -130,6 +140,12 @@ fn a_digit_teaches_the_class_with_that_number() {
 }
 
 impl Stage {
+    fn wait_for_known(&self, expected: &[(&str, u64)]) {
+        let owned = expected.iter().map(|(label, examples)| ((*label).to_owned(), *examples));
+        let expected: Vec<_> = owned.collect();
+        self.browser.wait(&format!("{expected:?}"), || self.service.known() == expected);
+    }
+
     /// The number of examples of all classes.
     fn examples(&self) -> u64 {
         self.service.known().iter().map(|(_, count)| count).sum()
@@ -179,10 +195,9 @@ fn a_row_of_the_table_takes_any_class() {
     let browser = &stage.browser;
     for (width, height) in SIZES {
         browser.size(width, height);
-        let height = "return [...document.querySelectorAll('#table-rows tr')] \
-            .map((row) => row.offsetHeight)";
-        let heights: Vec<u64> = serde_json::from_value(browser.run(height)).unwrap();
-        assert!(heights.iter().all(|height| *height == heights[0]), "{heights:?}");
+        let heights = "return new Set([...document.querySelectorAll('#table-rows tr')] \
+            .map((row) => row.offsetHeight)).size";
+        assert_eq!(browser.run(heights), 1, "rows of one height");
         browser.click("#table-rows tr:nth-child(3) .row-wrong .button:last-child");
         browser.click("[data-do='another']");
         assert_eq!(browser.focused(), "Add columns.png to another class");
@@ -204,23 +219,16 @@ fn a_row_of_the_table_takes_any_class() {
 fn what_is_found_comes_into_sight() {
     let Some(stage) = taught("answers in sight") else { return };
     let browser = &stage.browser;
-    let is_seen = |css: &str| {
-        let script = format!(
-            "const {{ top, bottom }} = document.querySelector('{css}').getBoundingClientRect(); \
-             return top >= 0 && bottom <= innerHeight"
-        );
-        browser.run(&script) == true
-    };
     for (width, height) in [(1366, 625), (390, 844)] {
         browser.size(width, height);
         browser.run("scrollTo(0, 0)");
         stage.look_at(&[("stripes", stripes(2))]);
         browser.wait_for_text("#verdict", "stripes");
-        browser.wait("the answer in sight", || is_seen("#verdict") && is_seen("#bars"));
+        browser.wait("the answer in sight", || browser.sees("#verdict") && browser.sees("#bars"));
         browser.run("scrollTo(0, 0)");
         stage.look_at(&[("stripes", stripes(2)), ("white", unknown()), ("columns", columns(2))]);
         stage.wait_for_captions(&["stripes", "unknown", "columns"]);
-        browser.wait("the table in sight", || is_seen("#table-count"));
+        browser.wait("the table in sight", || browser.sees("#table-count"));
         browser.click("#look-clear");
     }
 }
@@ -229,10 +237,6 @@ fn what_is_found_comes_into_sight() {
 fn a_second_correction_moves_the_image() {
     let Some(stage) = taught("a second correction") else { return };
     let browser = &stage.browser;
-    let known = |expected: &[(&str, u64)]| {
-        let expected: Vec<_> = expected.iter().map(|(l, n)| ((*l).to_owned(), *n)).collect();
-        browser.wait(&format!("{expected:?}"), || stage.service.known() == expected);
-    };
     stage.look_at(&[("checks", checks())]);
     browser.wait_for_text("#verdict", "I don't know this");
     browser.click("[aria-label='Add it to columns']");
@@ -240,10 +244,10 @@ fn a_second_correction_moves_the_image() {
     browser.type_into("#teach-as-name", "chess");
     browser.press(ENTER);
     browser.wait_for_text("#note-text", "Moved: it is in “chess” now");
-    known(&[("chess", 1), ("columns", 2), ("stripes", 2)]);
+    stage.wait_for_known(&[("chess", 1), ("columns", 2), ("stripes", 2)]);
     // The new class and the move are taken back as one.
     browser.click("#done-button");
-    known(&[("columns", 3), ("stripes", 2)]);
+    stage.wait_for_known(&[("columns", 3), ("stripes", 2)]);
 }
 
 #[test]

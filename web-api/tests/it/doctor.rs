@@ -115,7 +115,10 @@ fn the_page_shows_advice_and_removes_one_of_two_images_that_are_the_same() {
     browser.wait_for_text("#check-advice", "Its 2 images are nearly the same");
     browser.wait("the image of the advice", || browser.is_shown("#check-advice img"));
     assert!(!browser.text("#check-advice").contains("e_"), "no id");
-    browser.wait_for_text("#check-duplicates", "Two images of “mug” are nearly the same. One is enough.");
+    browser.wait_for_text(
+        "#check-duplicates",
+        "Two images of “mug” are nearly the same. One is enough.",
+    );
     browser.click("[aria-label^='Delete the later one of two images of mug']");
     browser.wait_for_text("#done-text", "Deleted 1 image from “mug”.");
     browser.wait_for_text("#check-advice", "add a second image");

@@ -82,7 +82,11 @@ fn each_row_shows_images_and_whether_they_are_enough() {
             .filter((e) => e.naturalWidth > 0).length";
         browser.wait("the images of the rows", || browser.run(loaded) == 6);
         let words = "return [...document.querySelectorAll('#classes .class-count')].map((e) => e.innerText)";
-        let expected = ["1 image · add 4 more images", "2 images · add 3 more images", "3 images · add 2 more images"];
+        let expected = [
+            "1 image · add 4 more images",
+            "2 images · add 3 more images",
+            "3 images · add 2 more images",
+        ];
         assert_eq!(browser.run(words), json!(expected));
         assert_eq!(
             browser.run("return [document.documentElement.scrollWidth, innerWidth]"),
