@@ -9,7 +9,7 @@ import { Carry } from "./carry.js";
 import { Check } from "./check.js";
 import { Correct } from "./correct.js";
 import { open } from "./dialogs.js";
-import { byId, dropZone, fileInput, say, show } from "./dom.js";
+import { byId, dropZone, fileInput, say, show, showErrors } from "./dom.js";
 import { renew } from "./enlarge.js";
 import { First } from "./first.js";
 import { picked } from "./folders.js";
@@ -43,7 +43,7 @@ const camera = new Camera(byId("video"), byId("teach-video"));
 const correct = new Correct(changed, () => list.labels);
 const look = new Look(camera, correct, stopCamera);
 const teach = new Teach(changed, (label) => list.classOf(label));
-const burst = new Burst(camera, startCamera, teach);
+const burst = new Burst(camera, () => startCamera(true), teach);
 const lens = new Lens(camera, cameraFailed);
 const list = new List((files, label) => teach.add(files, label), changed);
 const none = new None(changed);
@@ -119,14 +119,15 @@ document.addEventListener("paste", (event) => {
 byId("note-meaning").addEventListener("click", ({ target }) => list.askMeaning(target.value));
 
 // --- the camera, shared by classify and enroll
-async function startCamera() {
+async function startCamera(toTeach = false) {
   say(byId("camera-note"), "");
   try {
     await camera.start(stopCamera);
     cameraButtons();
     look.live();
   } catch (error) {
-    noCamera(error.message);
+    noCamera(error.message, true);
+    if (toTeach) showErrors(byId("teach-errors"), [error.message]); // where the button is
   }
 }
 
@@ -145,11 +146,12 @@ function cameraButtons() {
 // Another camera did not start.
 function cameraFailed(message) {
   stopCamera();
-  noCamera(message);
+  noCamera(message, true);
 }
 
 // Without a live camera a phone can still take single photos through a file input.
-function noCamera(reason) {
+function noCamera(reason, failed = false) {
+  byId("camera-note").className = failed ? "error" : "notice";
   say(byId("camera-note"), reason);
   show(byId("look-capture"), true);
   show(byId("teach-capture"), true);
