@@ -19,7 +19,6 @@ fn a_gallery_is_imported_from_a_file_and_the_link_exports_it() {
     browser.choose("#import-file", std::slice::from_ref(&file));
     browser.wait("the question", || browser.is_shown("#confirm-yes"));
     browser.click("#confirm-yes");
-    browser.wait_for_text("#import-status", "Imported 1 image, 1 with a copy.");
     stage.wait_for_labels(&["mug"]);
     let link = "return document.querySelector('#export').getAttribute('href')";
     assert_eq!(browser.run(link), "/v1/galleries/default/export");
@@ -69,7 +68,7 @@ fn a_file_of_a_gallery_is_imported_wherever_it_is_dropped() {
     let other = "/v1/galleries/other/classes/mug/examples?create=true";
     stage.service.post(other, &draw::png(stripes(0))).ok();
     drop_gallery(browser, "#stage");
-    browser.wait_for_text("#confirm-text", "“things.handful” is joined with the gallery “default”");
+    browser.wait_for_text("#confirm-text", "“things.handful” is joined with the gallery “My gallery”");
     browser.click("#confirm-no");
     browser.wait("the question to close", || !browser.is_shown("#confirm-yes"));
     assert_eq!(stage.labels(), [""; 0]);

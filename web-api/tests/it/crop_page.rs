@@ -86,6 +86,10 @@ fn a_part_is_dragged_with_mouse_pen_and_finger() {
         if browser.is_shown("#look-crop-whole") {
             browser.click("#look-crop-whole");
         }
+        if pointer == "touch" {
+            // Only devices with touch show the button.
+            browser.run("document.getElementById('look-crop-choose').click()");
+        }
         stage.drag_on_image(pointer, half);
         browser.wait(&format!("the part of {pointer}"), || {
             stage.last_crop(CLASSIFY).is_some_and(|crop| (sides(&crop)[0] - left).abs() < 0.02)
@@ -100,6 +104,18 @@ fn a_part_is_dragged_with_mouse_pen_and_finger() {
         browser.wait_for_text("#look-crop-status", "Only the marked part is used");
     }
     assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_finger_on_the_whole_image_scrolls_the_page() {
+    let Some(stage) = taught("a finger on an image") else { return };
+    let browser = &stage.browser;
+    browser.size(390, 844);
+    stage.look_at_two_things();
+    let before = stage.asked(CLASSIFY).len();
+    stage.drag_on_image("touch", [(0.5, 0.9), (0.4, 0.1)]);
+    assert!(!browser.is_shown("#look-crop-whole"));
+    assert_eq!(stage.asked(CLASSIFY).len(), before);
 }
 
 #[test]
@@ -242,6 +258,7 @@ fn the_object_is_marked_before_an_image_is_added() {
     browser.wait("the preview", || browser.is_shown("#mark-crop-area"));
     assert_eq!(stage.asked(&class("bars")), [""; 0], "nothing is added yet");
     let [from, to] = RIGHT_HALF;
+    browser.run("document.getElementById('mark-crop-choose').click()");
     browser.drag("touch", "#mark-crop-area", from, to);
     browser.wait_for_text("#mark-crop-status", "Only the marked part is used");
     browser.click("#mark-add");

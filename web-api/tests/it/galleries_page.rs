@@ -124,6 +124,6 @@ fn a_gallery_that_is_deleted_comes_back_from_the_bar() {
     wait_for(&stage, "default");
     browser.click("#done-button");
     wait_for(&stage, "line");
-    browser.wait_for_text("#done-text", "Undone: Deleted the gallery “line”.");
+    browser.wait_for_text("#done-text", "The gallery “line” is back.");
     assert_eq!(browser.complaints(), [""; 0]);
 }

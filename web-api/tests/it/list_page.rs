@@ -177,6 +177,23 @@ fn images_are_selected_removed_and_moved_as_one_change() {
 }
 
 #[test]
+fn a_slash_searches_also_among_a_few_classes() {
+    let Some(stage) = taught("searching a few classes", 1280) else { return };
+    let browser = &stage.browser;
+    stage.wait_for_labels(&["cup", "jug", "mug"]);
+    assert!(!browser.is_shown("#classes-search"));
+    browser.press("/");
+    assert_eq!(browser.focused(), "classes-search");
+    browser.press("cu");
+    browser.wait_for_text("#classes-count", "1 of 3 classes");
+    browser.press(ESCAPE);
+    browser.wait_for_text("#classes-count", "3 classes");
+    browser.press(ESCAPE);
+    assert!(!browser.is_shown("#classes-search"));
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
 fn an_image_is_enlarged_and_removed_there() {
     for width in [1280, 390] {
         let Some(stage) = taught("an enlarged image", width) else { return };
@@ -214,7 +231,7 @@ fn a_finger_enlarges_with_a_tap_and_selects_by_resting() {
     stage.open_mug();
     browser.drag("touch", ".thumb", (0.5, 0.5), (0.5, 0.5));
     browser.wait_for_text("#enlarge-title", "mug · 1 of 3");
-    browser.click("#enlarge .actions button:last-child");
+    browser.click("#enlarge .card-head button");
     browser.click(".select-bar [data-do='pick']");
     for n in [1, 3] {
         browser.drag("touch", &format!(".thumb:nth-child({n})"), (0.5, 0.5), (0.5, 0.5));

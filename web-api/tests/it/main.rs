@@ -46,6 +46,7 @@ mod openapi;
 mod operations;
 mod overload;
 mod page_accessible;
+mod phone_page;
 mod process;
 mod proxy;
 mod quality;

@@ -191,7 +191,7 @@ fn the_rate_is_tried_on_the_shown_images_and_saved() {
     browser.press(END);
     browser.wait("the rate", || stage.service.get(GALLERY).ok()["rate"] == 0.2);
     browser.wait_for_text("#verdict", "stripes");
-    assert_eq!(browser.text("#rate-percent"), "20 %");
+    browser.wait_for_text("#rate-words", "20 in 100");
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
@@ -204,7 +204,7 @@ fn a_fixed_threshold_is_shown_and_replaced_by_a_rate() {
     browser.wait_for_text("#rate-words", "fixed at 0.04");
     browser.tab_to("rate-slider");
     browser.press(END);
-    browser.wait_for_text("#rate-percent", "20 %");
+    browser.wait_for_text("#rate-words", "20 in 100");
     browser.wait("the rate", || stage.service.get(GALLERY).ok()["threshold"].is_null());
 }
 
@@ -214,7 +214,8 @@ fn with_one_class_the_page_says_why_no_rate_is_stated() {
     let browser = &stage.browser;
     assert!(!browser.is_shown("#rate"), "without classes there is no rate");
     stage.teach("red stripes", &[stage.drawn("stripes", stripes(0))]);
-    browser.wait_for_text("#rate-why", "the gallery has one class");
+    browser.wait_for_text("#rate-why", "it has one class");
+    browser.wait_for_text("#rate-words", "In other galleries");
     stage.look_at(&[("checks", checks())]);
     browser.wait_for_text("#verdict", UNKNOWN);
     browser.click("#why > summary");
