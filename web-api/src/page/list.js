@@ -211,8 +211,12 @@ export class List {
   }
 
   #searchKey(event) {
-    if (event.key !== "Escape" || event.target.value === "") return;
+    if (event.key !== "Escape") return;
     event.preventDefault();
+    if (event.target.value === "" && this.#searches) {
+      this.#searches = false;
+      byId("classes-title").focus();
+    }
     event.target.value = "";
     this.#search();
   }
