@@ -122,8 +122,9 @@ export class Correct {
     this.#work = step.catch(() => {});
     try {
       const { label: taught, text, isNamed, done } = await step;
+      const isKnown = !done.changes.some(Boolean); // no bar says so
       if (taught) entry.taught = taught;
-      this.#write(entry, { text, label: taught, isNamed, isNew: true });
+      this.#write(entry, { text, label: taught, isNamed, isKnown, isNew: true });
       this.#release();
       await this.#changed(done);
       return true;

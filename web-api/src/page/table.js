@@ -12,7 +12,7 @@ import { certainty, decided, inWords, percent, UNKNOWN } from "./verdict.js";
 
 const THUMBNAILS = 200; // of the last images: a browser keeps each in memory
 const CHIPS = 2; // classes that a row offers; the others are in its menu
-const TAIL = 14; // characters at the end of a long file name that are always shown: its number is there
+const TAIL = 9; // characters at the end of a long file name that are always shown: its number is there
 
 const ORDERS = {
   given: () => 0,
@@ -61,6 +61,7 @@ export class Table {
     const { verdict } = entry;
     row.element.dataset.decision = error ? "failed" : verdict?.decision ?? "";
     row.answer.replaceChildren(name(error ? t("table.failed") : caption(verdict)));
+    row.error.className = "error";
     say(row.error, error);
     row.sure.textContent = inPercent(verdict && certainty(result, verdict));
     row.open.setAttribute("aria-label", t("table.row", { file: entry.file.name, answer: row.answer.textContent }));
@@ -159,6 +160,7 @@ export class Table {
       const label = field.value.trim();
       const bad = !label || isReserved(label);
       field.setAttribute("aria-invalid", String(bad));
+      row.error.className = "error";
       if (bad) say(row.error, t(label ? "correct.reserved" : "correct.no_name", { label }));
       else if (await this.#teach(entry, label)) close();
     });
@@ -178,7 +180,8 @@ export class Table {
   async #do(entry, change) {
     this.#select(entry);
     const done = await change();
-    say(entry.row.error, done ? "" : entry.note?.text);
+    entry.row.error.className = done ? "fine" : "error";
+    say(entry.row.error, done && !entry.note?.isKnown ? "" : entry.note?.text);
     return done;
   }
 

@@ -243,7 +243,7 @@ fn a_second_correction_moves_the_image() {
     browser.wait_for_text("#note-text", "“columns” has 3 images");
     browser.type_into("#teach-as-name", "chess");
     browser.press(ENTER);
-    browser.wait_for_text("#note-text", "Moved: it is in “chess” now");
+    browser.wait_for_text("#note-text", "It is in “chess” now");
     stage.wait_for_known(&[("chess", 1), ("columns", 2), ("stripes", 2)]);
     // The new class and the move are taken back as one.
     browser.click("#done-button");

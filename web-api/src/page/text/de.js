@@ -277,7 +277,7 @@ export const words = {
   "correct.reserved": "„{label}“ kann kein Klassenname sein.",
   "correct.added": "Hinzugefügt. {has}",
   "correct.known": "„{label}“ hatte dieses Bild schon. {has}",
-  "correct.moved": "Verschoben: Es ist jetzt in „{label}“.",
+  "correct.moved": "Es ist jetzt in „{label}“.",
   "correct.meaning": "Bedeutung des Namens: {meaning}.",
   "correct.change": "Bedeutung ändern",
   "correct.has": { one: "„{label}“ hat {n} Bild.", other: "„{label}“ hat {n} Bilder." },

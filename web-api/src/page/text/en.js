@@ -277,7 +277,7 @@ export const words = {
   "correct.reserved": "“{label}” cannot be a class name.",
   "correct.added": "Added. {has}",
   "correct.known": "“{label}” had this image already. {has}",
-  "correct.moved": "Moved: it is in “{label}” now.",
+  "correct.moved": "It is in “{label}” now.",
   "correct.meaning": "Meaning of the name: {meaning}.",
   "correct.change": "Change the meaning",
   "correct.has": { one: "“{label}” has {n} image.", other: "“{label}” has {n} images." },
