@@ -186,7 +186,7 @@ export class First {
     }
     this.#finish();
     this.#forget(this.#entry);
-    await this.#changed({ what: t("first.removed"), changes: made });
+    await this.#changed({ what: t("first.removed"), changes: made, after: t("first.back") });
   }
 
   #finish() {

@@ -101,7 +101,7 @@ export class History {
       const { change } = await undo(call.change, through);
       const what = sentence(call.summary);
       const isRedo = call.summary.startsWith("redid: ");
-      const back = { what, changes: [change], undone: true, now: takenBack(call.summary.replace(/^redid: /, ""), what) };
+      const back = { what, changes: [change], undone: true, now: takenBack([call.summary.replace(/^redid: /, "")], what) };
       await this.#changed(call.is_undo && !isRedo ? { what, changes: [change] } : back);
     } catch (problem) {
       this.#refuse(call, row, problem, through);

@@ -18,15 +18,18 @@ export function sentence(summary) {
 }
 
 /**
- * What is true after a call was undone: "“mug” is back." Of several things, and of what has no words of its own, that
- * `what` was undone.
+ * What is true after calls with these summaries were undone: "“mug” is back." Of different things, and of what has no
+ * words of its own, that `what` was undone.
  */
-export function takenBack(summary, what) {
-  const match = PHRASE.exec(summary);
-  const [all, verb, n = "0", of = "", to = ""] = match ?? [];
+export function takenBack(summaries, what) {
+  const found = summaries.map((summary) => PHRASE.exec(summary) ?? []);
+  const [[, verb, , of = "", to = ""]] = found;
+  const isSame = found.every((one, i) => one[0] === summaries[i] && one[1] === verb && one[3] === of && (one[4] ?? "") === to);
   const key = `undo.${verb}`;
-  if (all !== summary || !of || !hasText(key)) return t("undo.undone", { what });
-  return t(key, { n: Number(n), of: named(of), to: named(to) });
+  if (!isSame || !of || !hasText(key)) return t("undo.undone", { what });
+  // A large number of images is added in parts.
+  const n = found.reduce((sum, one) => sum + Number(one[2] ?? 0), 0);
+  return t(key, { n, of: named(of), to: named(to) });
 }
 
 function settings(summary) {

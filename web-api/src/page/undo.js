@@ -46,13 +46,14 @@ export class Undo {
 
   /**
    * Says what was done and offers to take it back: `what` as a sentence, and the ids of the changes that it
-   * made. With `undone` these changes are undos, and `now` says what is true after them. In place of changes, `back()`
-   * may take it back, and resolves to what is true then.
+   * made. With `undone` these changes are undos, and `now` says what is true after them. What is true after they
+   * are taken back is `after`, if their summaries do not say it. In place of changes, `back()` may take it back, and
+   * resolves to what is true then.
    */
-  offer({ what, changes = [], undone = false, now = what, back }) {
+  offer({ what, changes = [], undone = false, now = what, after, back }) {
     if (back) return this.#show({ what, back, undone: false }, what);
     const made = changes.filter(Boolean); // a call that changed nothing has none
-    if (made.length > 0) this.#show({ what, changes: made, undone }, now);
+    if (made.length > 0) this.#show({ what, changes: made, undone, after }, now);
     return undefined;
   }
 
@@ -105,20 +106,20 @@ export class Undo {
   }
 
   /** Takes changes back, the last one first; without any, what the service finds to undo or to redo. */
-  async #take({ what = null, changes = [null], undone = false, through = false, back }) {
+  async #take({ what = null, changes = [null], undone = false, through = false, back, after }) {
     if (back) return this.#back(back);
     const made = [];
     let done = what;
-    let summary = "";
+    const summaries = [];
     try {
       for (const change of [...changes].reverse()) {
         const answer = undone ? await redo(change) : await undo(change, through);
         made.push(answer.change);
-        summary = answer.undone[0]?.summary ?? "";
-        done ??= sentence(summary);
+        summaries.push(answer.undone[0]?.summary ?? "");
+        done ??= sentence(summaries[0]);
       }
-      const now = made.length > 1 ? t("undo.undone", { what: done }) : takenBack(summary, done);
-      this.#show({ what: done, changes: made, undone: !undone, through: false }, undone ? done : now);
+      const now = undone ? done : after ?? takenBack(summaries, done);
+      this.#show({ what: done, changes: made, undone: !undone, through: false, after }, now);
     } catch (problem) {
       this.#refused(problem, { what, changes: changes.slice(0, changes.length - made.length), undone, through });
     }

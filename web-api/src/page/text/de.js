@@ -43,6 +43,7 @@ export const words = {
   "first.remove": "Beispiele löschen",
   "first.keep": "Behalten",
   "first.removed": "Die Beispiele wurden gelöscht.",
+  "first.back": "Die Beispiele sind wieder da.",
 
   "keyboard.title": "Hilfe und Tasten",
   "keyboard.short": "Hilfe",

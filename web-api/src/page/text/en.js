@@ -43,6 +43,7 @@ export const words = {
   "first.remove": "Delete the samples",
   "first.keep": "Keep them",
   "first.removed": "Deleted the samples.",
+  "first.back": "The samples are back.",
 
   "keyboard.title": "Help and keys",
   "keyboard.short": "Help",
