@@ -155,14 +155,15 @@ export class Table {
       say(row.error, "");
       row.open.focus();
     };
-    form.addEventListener("submit", async (event) => {
+    form.addEventListener("submit", (event) => {
       event.preventDefault();
       const label = field.value.trim();
       const bad = !label || isReserved(label);
       field.setAttribute("aria-invalid", String(bad));
       row.error.className = "error";
-      if (bad) say(row.error, t(label ? "correct.reserved" : "correct.no_name", { label }));
-      else if (await this.#teach(entry, label)) close();
+      if (bad) return say(row.error, t(label ? "correct.reserved" : "correct.no_name", { label }));
+      close(); // at once: all images are classified again before the call ends
+      return this.#teach(entry, label);
     });
     form.addEventListener("keydown", (event) => {
       event.stopPropagation(); // the keys belong to the field, not to the table
