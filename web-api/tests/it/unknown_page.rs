@@ -196,6 +196,22 @@ fn the_rate_is_tried_on_the_shown_images_and_saved() {
 }
 
 #[test]
+fn the_settings_lead_to_the_rate() {
+    let Some(stage) = taught("the way to the rate") else { return };
+    let browser = &stage.browser;
+    browser.size(1366, 625);
+    browser.wait("the rate", || browser.is_shown("#rate"));
+    browser.click("#settings-open");
+    browser.click("#settings-rate");
+    browser.wait("the focus", || browser.focused() == "rate-slider");
+    assert!(browser.is_shown("#rate.pointed"));
+    let is_seen = "const rate = document.getElementById('rate'); \
+        const { top, bottom } = rate.getBoundingClientRect(); \
+        return top >= 0 && bottom <= innerHeight";
+    browser.wait("the rate in sight", || browser.run(is_seen) == true);
+}
+
+#[test]
 fn a_fixed_threshold_is_shown_and_replaced_by_a_rate() {
     let Some(stage) = taught("a threshold on the page") else { return };
     stage.service.patch(GALLERY, r#"{"threshold":0.04}"#).ok();
