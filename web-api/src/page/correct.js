@@ -91,7 +91,8 @@ export class Correct {
     return this.#put(entry, label, async () => {
       const { class: taught, examples: [example], change } = await enroll(label, entry.file, entry.part);
       const has = t("correct.has", { label: taught.label, n: taught.examples });
-      const words = [t(example.duplicate_of ? "correct.known" : "correct.added", { label: taught.label, has })];
+      // That it was added stands in the bar.
+      const words = [example.duplicate_of ? t("correct.known", { label: taught.label, has }) : has];
       // By an earlier correction or by hand: two classes with the same image confuse each other.
       words.push(...example.quality.filter(({ code }) => code === "in_other_class").map(inWords));
       const done = { what: t("correct.done", { label: taught.label }), changes: [change] };

@@ -177,7 +177,7 @@ fn several_images_are_a_table_with_the_hardest_first() {
         snap(browser, &format!("table-{width}"));
         browser.click(FIRST_CHIP);
         browser.wait("one more example", || stage.examples() == 5);
-        browser.wait_for_text("#note-text", "Added");
+        browser.wait_for_text("#note-text", "” has ");
         assert_eq!(browser.text("tr.selected .row-file"), "white.png");
         browser.click("#done-button");
         browser.wait("the undo", || stage.examples() == 4);
@@ -288,7 +288,7 @@ fn the_table_works_by_keyboard() {
     assert_eq!(browser.focused(), "stripes.png: stripes");
     browser.press(DOWN);
     browser.press("1");
-    browser.wait_for_text("#note-text", "Added");
+    browser.wait_for_text("#note-text", "” has ");
     assert_eq!(browser.text("tr.selected .row-file"), "white.png");
     assert_eq!(stage.examples(), 5);
     assert_eq!(browser.complaints(), [""; 0]);

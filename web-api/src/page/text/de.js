@@ -276,7 +276,6 @@ export const words = {
   "correct.teach": "Hinzufügen",
   "correct.no_name": "Erst einen Klassennamen eingeben.",
   "correct.reserved": "„{label}“ kann kein Klassenname sein.",
-  "correct.added": "Hinzugefügt. {has}",
   "correct.known": "„{label}“ hatte dieses Bild schon. {has}",
   "correct.moved": "Es ist jetzt in „{label}“.",
   "correct.meaning": "Bedeutung des Namens: {meaning}.",

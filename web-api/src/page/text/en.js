@@ -276,7 +276,6 @@ export const words = {
   "correct.teach": "Add",
   "correct.no_name": "Enter a class name first.",
   "correct.reserved": "“{label}” cannot be a class name.",
-  "correct.added": "Added. {has}",
   "correct.known": "“{label}” had this image already. {has}",
   "correct.moved": "It is in “{label}” now.",
   "correct.meaning": "Meaning of the name: {meaning}.",
