@@ -140,12 +140,6 @@ fn a_digit_teaches_the_class_with_that_number() {
 }
 
 impl Stage {
-    fn wait_for_known(&self, expected: &[(&str, u64)]) {
-        let owned = expected.iter().map(|(label, examples)| ((*label).to_owned(), *examples));
-        let expected: Vec<_> = owned.collect();
-        self.browser.wait(&format!("{expected:?}"), || self.service.known() == expected);
-    }
-
     /// The number of examples of all classes.
     fn examples(&self) -> u64 {
         self.service.known().iter().map(|(_, count)| count).sum()

@@ -74,6 +74,13 @@ impl Stage {
         self.browser.click(&format!(".menu [data-do='{action}']"));
     }
 
+    /// Waits until the service has these classes with these numbers of images.
+    pub(crate) fn wait_for_known(&self, expected: &[(&str, u64)]) {
+        let expected: Vec<(String, u64)> =
+            expected.iter().map(|(label, n)| ((*label).to_owned(), *n)).collect();
+        self.browser.wait(&format!("{expected:?}"), || self.service.known() == expected);
+    }
+
     pub(crate) fn wait_for_labels(&self, expected: &[&str]) {
         self.browser.wait(&format!("the classes {expected:?}"), || self.labels() == expected);
     }

@@ -37,12 +37,6 @@ impl Stage {
         self.browser.wait("the thumbnails", || self.browser.run(LOADED) == n);
     }
 
-    fn wait_for_known(&self, expected: &[(&str, u64)]) {
-        let expected: Vec<(String, u64)> =
-            expected.iter().map(|(label, n)| ((*label).to_owned(), *n)).collect();
-        self.browser.wait(&format!("{expected:?}"), || self.service.known() == expected);
-    }
-
     fn views(&self) -> Vec<PathBuf> {
         [0, 4, 8]
             .map(|shift| self.file(&format!("{shift}.png"), &draw::png(stripes(shift))))
