@@ -21,7 +21,7 @@ export class Teach {
   #classOf;
   #gallery = null; // whose images the messages are about,
   #revision = 0; // and its state that was shown last
-  #saidAt = 0; // the state that the messages are about
+  #statusAt = 0; // the state that the messages are about
   #waiting = []; // files without a class
   #used = null; // the name that images were added to last
   #names = false; // whether the bundle has name knowledge
@@ -62,7 +62,7 @@ export class Teach {
   show({ revision }) {
     this.#revision = revision;
     if (this.#gallery !== null && this.#gallery !== selected()) this.#discard();
-    if (this.#gallery !== selected() || revision > this.#saidAt) {
+    if (this.#gallery !== selected() || revision > this.#statusAt) {
       this.#quiet();
       showErrors(byId("teach-errors"), []);
       showFindings(byId("teach-quality"), []);
@@ -224,7 +224,7 @@ export class Teach {
     try {
       const { class: made, change, revision } = await create(label, this.#chosen(label) ?? {});
       say(byId("teach-status"), t("teach.by-name", { label, gloss: definition(made.meaning.gloss) }));
-      this.#saidAt = revision;
+      this.#statusAt = revision;
       this.#more(made.label);
       this.#empty();
       this.#changed({ what: t("teach.done-by-name", { label: made.label }), changes: [change] });
@@ -240,7 +240,7 @@ export class Teach {
     const counts = { n, tried: 0, added: 0, known: 0, leftOut };
     const tally = { ...counts, errors: [], classes: new Map(), changes: [], found: [], over: false, revision: this.#revision };
     this.#stopped = false;
-    this.#saidAt = Infinity; // messages about the work stay
+    this.#statusAt = Infinity; // messages about the work stay
     this.#quiet();
     showErrors(byId("teach-errors"), []);
     showFindings(byId("teach-quality"), []);
@@ -253,7 +253,7 @@ export class Teach {
     say(byId("teach-status"), summary(tally));
     showErrors(byId("teach-errors"), tally.errors);
     showFindings(byId("teach-quality"), tally.found);
-    this.#saidAt = tally.revision;
+    this.#statusAt = tally.revision;
     this.#ended(groups, tally);
     if (tally.added > 0) this.#changed({ what: what(tally), changes: tally.changes });
     return tally;

@@ -122,7 +122,7 @@ fn a_series_from_the_camera() {
     browser.wait_for_text("#teach-camera", "Take images");
     let is_ready = "return document.getElementById('video').videoWidth > 0";
     browser.wait("the camera", || browser.run(is_ready) == true);
-    browser.hold("touch", "#teach-camera", 3000);
+    browser.hold("mouse", "#teach-camera", 3000);
     browser.wait("the tray", || browser.is_shown("#tray"));
     stage.take("camera-phone");
 }

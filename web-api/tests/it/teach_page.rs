@@ -192,7 +192,7 @@ fn a_dropped_folder_of_folders_adds_a_class_for_each() {
     let dir = tempfile::tempdir().unwrap();
     things(dir.path());
     browser.drop_on("[data-drop=teach]", &[dir.path()]);
-    browser.wait_for_text("#teach-status", "Added 6 images to 2 classes.");
+    browser.wait_for_text("#done-text", "Added 6 images to 2 classes.");
     assert!(browser.text("#teach-status").contains("1 file of the folders was left out"));
     stage.wait_for_labels(&["apple", "cup", "mug"]);
     assert_eq!(stage.service.known()[1..], [("cup".to_owned(), 3), ("mug".to_owned(), 3)]);
@@ -217,7 +217,7 @@ fn a_chosen_folder_names_its_class() {
     let dir = tempfile::tempdir().unwrap();
     things(dir.path());
     stage.browser.choose("#teach-folder", &[dir.path().join("cup")]);
-    stage.browser.wait_for_text("#teach-status", "Added 3 images to “cup”.");
+    stage.browser.wait_for_text("#teach-status", "“cup” has 3 images.");
     assert_eq!(stage.service.known(), [("cup".to_owned(), 3)]);
 }
 

@@ -171,7 +171,8 @@ async fn a_call_that_has_ended_is_in_no_batch() {
 
 #[tokio::test]
 async fn addresses_take_turns_in_a_batch() {
-    let fixture = fixture(4, Duration::ZERO).await;
+    // Long enough for the test to see the runs before the last one.
+    let fixture = fixture(4, Duration::from_millis(50)).await;
     let release = fixture.busy().await;
     let mut calls = JoinSet::new();
     for _ in 0..9 {
