@@ -88,8 +88,7 @@ fn benchmarks(root: &Path) -> Result<()> {
 /// Packages for every processor. They are made and checked anew only where libraries, engines or
 /// the packaging have changed since the recorded check: it takes half an hour.
 fn packages(root: &Path) -> Result<()> {
-    if dist::is_verified(root)? {
-        println!("the packages of this tree were checked, as recorded");
+    if !dist::is_check_due(root)? {
         return Ok(());
     }
     if let Some(reason) = dist::hindrance() {

@@ -55,14 +55,14 @@ pub(crate) struct Options {
     /// With --check: package twice, but build once
     #[arg(long, requires = "check")]
     once: bool,
-    /// Make nothing: fail unless the packages of this tree were checked, as recorded
+    /// Make nothing: fail if the recorded check of the packages was of another tree
     #[arg(long, conflicts_with_all = ["target", "programs", "check"])]
     verified: bool,
 }
 
-/// Whether the packages of this tree were checked, as recorded.
-pub(crate) fn is_verified(root: &Path) -> Result<bool> {
-    verified::is_current(root)
+/// Whether the packages have changed since the check that is recorded.
+pub(crate) fn is_check_due(root: &Path) -> Result<bool> {
+    verified::is_outdated(root)
 }
 
 /// Why this machine cannot check packages, if it cannot.
@@ -73,8 +73,8 @@ pub(crate) fn hindrance() -> Option<String> {
 /// Makes the packages in `target/dist`.
 pub(crate) fn dist(root: &Path, options: &Options) -> Result<()> {
     if options.verified {
-        let advice = "the packages of this tree were not checked; run `cargo xtask dist --check`";
-        ensure!(is_verified(root)?, "{advice}");
+        let advice = "the packages have changed; run `cargo xtask dist --check`";
+        ensure!(!is_check_due(root)?, "{advice}");
         return Ok(());
     }
     if let Some(reason) = check::hindrance().filter(|_| options.check) {
