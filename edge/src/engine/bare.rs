@@ -1,6 +1,17 @@
 //! A session of ONNX Runtime with nothing of this crate around it: what the benchmarks compare
 //! engines with. A process has one environment of ONNX Runtime, which this crate owns, so a
 //! benchmark cannot make a session of its own.
+//!
+//! # Examples
+//! ```no_run
+//! use edge::engine::bare::BareSession;
+//!
+//! let onnx = std::fs::read("backbone.onnx")?;
+//! let mut session = BareSession::load(&onnx, "libonnxruntime.so".as_ref(), 1, true)?;
+//! let embedding = session.run("image", [1, 3, 32, 32], &[0.0; 3 * 32 * 32])?;
+//! assert!(embedding.iter().all(|value| value.is_finite()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::path::Path;
 

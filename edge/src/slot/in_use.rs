@@ -19,8 +19,8 @@ pub struct Running {
     pub ms: Option<f64>,
 }
 
-/// Keeps a request on one engine: the first of its images that runs takes it. Clones are of the same
-/// request. The engine is kept as long as one of them.
+/// Keeps a request on one engine: the first of its images that runs takes it. Clones are of the
+/// same request. The engine is kept as long as one of them.
 #[derive(Debug, Clone, Default)]
 pub struct EngineLease(Arc<OnceLock<Arc<EngineKind>>>);
 

@@ -68,7 +68,8 @@ fn a_file_of_a_gallery_is_imported_wherever_it_is_dropped() {
     let other = "/v1/galleries/other/classes/mug/examples?create=true";
     stage.service.post(other, &draw::png(stripes(0))).ok();
     drop_gallery(browser, "#stage");
-    browser.wait_for_text("#confirm-text", "“things.handful” is joined with the gallery “My gallery”");
+    browser
+        .wait_for_text("#confirm-text", "“things.handful” is joined with the gallery “My gallery”");
     browser.click("#confirm-no");
     browser.wait("the question to close", || !browser.is_shown("#confirm-yes"));
     assert_eq!(stage.labels(), [""; 0]);

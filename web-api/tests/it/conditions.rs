@@ -180,7 +180,8 @@ fn every_read_and_every_change_has_its_condition() {
             let parameters = operation["parameters"].as_array().into_iter().flatten();
             let names: Vec<_> = parameters.map(|one| one["name"].as_str().unwrap()).collect();
             let is_change = names.contains(&"idempotency-key");
-            let asks = ["embed", "classify", "search", "calibrate", "infer"].map(|ask| format!("/{ask}"));
+            let asks =
+                ["embed", "classify", "search", "calibrate", "infer"].map(|ask| format!("/{ask}"));
             let expected = match method.as_str() {
                 "get" => "if-none-match",
                 _ if is_change => "if-match",

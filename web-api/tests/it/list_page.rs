@@ -227,6 +227,7 @@ fn a_finger_enlarges_with_a_tap_and_selects_by_resting() {
     browser.drag("touch", ".thumb", (0.5, 0.5), (0.5, 0.5));
     browser.wait_for_text("#enlarge-title", "mug · 1 of 3");
     browser.click("#enlarge .card-head button");
+    browser.wait("the image to close", || !browser.is_shown("#enlarge-title"));
     browser.click(".select-bar [data-do='pick']");
     for n in [1, 3] {
         browser.drag("touch", &format!(".thumb:nth-child({n})"), (0.5, 0.5), (0.5, 0.5));

@@ -124,7 +124,8 @@ fn a_series_from_the_camera() {
     browser.wait("the camera", || browser.run(is_ready) == true);
     browser.hold("mouse", "#teach-camera", 3000);
     browser.wait("the tray", || browser.is_shown("#tray"));
-    stage.take("camera-phone");
+    browser.run("document.getElementById('teach-form').scrollIntoView()");
+    snap_view(browser, "camera-phone");
 }
 
 #[test]
