@@ -102,6 +102,9 @@ pub fn build(
     })
 }
 
+/// Starts an engine with options.
+pub type StartEngine<'a> = dyn FnMut(&EngineOptions) -> Result<Box<dyn Engine>, Rejection> + 'a;
+
 /// The same with an engine that `start` builds with the given options: it writes into the folder of
 /// [`EngineFiles::Build`].
 ///
@@ -113,7 +116,7 @@ pub fn build_with(
     kind: EngineKind,
     options: &EngineOptions,
     machine: &Machine,
-    start: &mut dyn FnMut(&EngineOptions) -> Result<Box<dyn Engine>, Rejection>,
+    start: &mut StartEngine<'_>,
 ) -> Result<Stored, BuildError> {
     let EngineKind { provider, precision } = kind;
     let made_for = made_for(bundle, kind, options, machine)?;

@@ -39,7 +39,7 @@ fn of_tegra(root: &Path) -> Option<Gpu> {
     Some(Gpu { name: (*name).to_owned(), compute_capability: Some(capability) })
 }
 
-/// `Model: 		 NVIDIA GeForce RTX 3060`.
+/// `Model: NVIDIA GeForce RTX 3060`, with tabs between them.
 fn of_card(root: &Path) -> Option<Gpu> {
     let first = names(root, CARDS).into_iter().next()?;
     let information = text(root, &format!("{CARDS}/{first}/information"))?;

@@ -45,7 +45,7 @@ pub(super) fn fix(
         note!("done; `handful doctor` shows which engines work now");
         return Ok(());
     }
-    Ok(terminal::print(&plan(step, &tasks))?)
+    Ok(terminal::print(plan(step, &tasks))?)
 }
 
 /// The tasks of a step. Wheels are put into the folder `wheels`, if there is one.
