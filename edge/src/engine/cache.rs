@@ -16,7 +16,7 @@
 //!
 //! let folder = tempfile::tempdir()?;
 //! let cache = EngineCache::new(folder.path().join("engines"));
-//! let model = Model { onnx: b"…", inputs: &[], max_batch: 8, precision: Precision::Fp16 };
+//! let model = Model { onnx: b"onnx", inputs: &[], max_batch: 8, precision: Precision::Fp16 };
 //! let options = built_options(&model, Provider::TensorRt, &GpuOptions::default());
 //! let made_for = MadeFor::new(&model, Provider::TensorRt, &Machine::default(), options);
 //! assert!(matches!(cache.open(&made_for.key()), Found::Absent));

@@ -24,7 +24,7 @@ pub type ProviderOptions = Vec<(&'static str, String)>;
 ///
 /// let inputs = [("image".to_owned(), vec![3, 84, 84])];
 /// let precision = Precision::Fp16;
-/// let model = Model { onnx: b"…", inputs: &inputs, max_batch: 8, precision };
+/// let model = Model { onnx: b"onnx", inputs: &inputs, max_batch: 8, precision };
 /// let gpu = GpuOptions { free_memory: Some(4 << 30), ..GpuOptions::default() };
 /// let options = provider_options(&model, Provider::TensorRt, &gpu, Some("1.18.0"));
 /// assert!(options.contains(&("trt_fp16_enable", "1".to_owned())));
