@@ -2,6 +2,7 @@
 
 import { t } from "./text.js";
 
+const USABLE = 3; // the fewest images that the page asks for
 const WANTED = 5; // the fewest different images of a class that has enough
 
 const percent = (share) => `${Math.round(100 * share)} %`;
@@ -12,7 +13,8 @@ export function enough(item, found) {
   if (examples === 0) return item.meaning ? say("name", t("list.nameOnly")) : say("add", t("list.nothing"));
   // What was found about other images may be wrong now.
   if (found?.examples === examples && examples > 1) return checked(found, examples);
-  if (examples < WANTED) return say("add", t("list.addMore", { n: WANTED - examples }));
+  // From three on it works, and more are only better.
+  if (examples < WANTED) return say(examples < USABLE ? "add" : "unchecked", t("list.addMore", { n: WANTED - examples }));
   return say("unchecked", t("list.likely"));
 }
 

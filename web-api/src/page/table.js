@@ -12,6 +12,7 @@ import { certainty, decided, inWords, percent, UNKNOWN } from "./verdict.js";
 
 const THUMBNAILS = 200; // of the last images: a browser keeps each in memory
 const CHIPS = 2; // classes that a row offers; the others are in its menu
+const LEAST_SHARE = 0.01; // of the probability: less says no more than no number
 const TAIL = 9; // characters at the end of a long file name that are always shown: its number is there
 
 const ORDERS = {
@@ -92,6 +93,8 @@ export class Table {
     show(row.error, false);
     open.setAttribute("aria-label", t("table.row", { file: entry.file.name, answer: "…" }));
     row.element = make("tr", "", cell("image", open), cell("what", row.answer, fileName(entry.file)), row.sure, cell("wrong", row.wrong, row.error));
+    // All of the row does what its thumbnail does.
+    row.element.addEventListener("click", (event) => { if (!event.target.closest("button, input, form, [role=menu]")) open.click(); });
     entry.row = row;
   }
 
@@ -107,7 +110,10 @@ export class Table {
     const { row, verdict } = entry;
     const offered = result ? this.#correct.choices(result).map((label, i) => ({ label, digit: i + 1 })) : [];
     const others = offered.filter(({ label }) => !verdict.labels.includes(label) || verdict.labels.length > 1);
-    const share = (label) => inPercent(result.candidates.find((one) => one.label === label)?.probability);
+    const share = (label) => {
+      const likely = result.candidates.find((one) => one.label === label)?.probability;
+      return likely >= LEAST_SHARE ? inPercent(likely) : "";
+    };
     const first = others.slice(0, CHIPS).map((one) => ({ ...one, share: share(one.label) }));
     const key = JSON.stringify(first);
     if (row.offered === key && result) return; // a chip that has the focus stays

@@ -1,6 +1,6 @@
 // The images of a series before they count: each can be left out and taken back.
 
-import { byId, make, say, show } from "./dom.js";
+import { byId, make, reveal, say, show } from "./dom.js";
 import { isNear } from "./measure.js";
 import { t } from "./text.js";
 
@@ -37,6 +37,7 @@ export class Tray {
     // If each has a flaw, the flaw may be the thing's own.
     if (this.#images.every(({ flaw }) => flaw)) for (const image of this.#images) image.taken = true;
     this.#draw();
+    reveal(byId("tray"));
     // A screen reader hears nothing of what appears with its text in it.
     byId("spoken").textContent = byId("tray-words").textContent;
   }

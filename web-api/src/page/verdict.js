@@ -41,7 +41,7 @@ export function sureness(probability) {
 
 /** How similar two images are, in words. */
 export function alike(similarity) {
-  const level = levelOf(similarity, [[0.9, "same"], [0.6, "very"], [0.3, "quite"], [0.15, "little"]]);
+  const level = levelOf(similarity, [[0.9, "same"], [0.7, "very"], [0.5, "quite"], [0.3, "little"]]);
   return t(`answer.alike_${level}`);
 }
 
