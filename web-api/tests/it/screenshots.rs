@@ -118,6 +118,8 @@ fn a_series_from_the_camera() {
     let browser = &stage.browser;
     stage.shows(PHONE, "light");
     browser.type_into("#teach-name", "clock");
+    // It moves the buttons below it.
+    browser.wait_for_text("#teach-sense", "timepiece");
     browser.click("#teach-camera");
     browser.wait_for_text("#teach-camera", "Take images");
     let is_ready = "return document.getElementById('video').videoWidth > 0";
