@@ -173,7 +173,10 @@ fn a_provider_that_is_asked_for_is_not_replaced() {
             Ok(selected) => assert_eq!(selected.engine.provider(), provider),
             Err(error) => {
                 assert_eq!(error.rejected[0].provider, provider);
-                assert!(error.rejected[0].reason.contains("not enabled"), "{error}");
+                // The second one by old libraries with their other files missing.
+                let reasons = ["not enabled", "Failed to load library"];
+                let reason = &error.rejected[0].reason;
+                assert!(reasons.iter().any(|known| reason.contains(known)), "{error}");
             }
         }
     }
