@@ -24,7 +24,7 @@ VERSION = {
         "space_id": "0",
         "weights": "1",
     },
-    "engine": {"precision": "fp32", "provider": "tract", "rejected": []},
+    "engine": {"precision": "fp32", "provider": "tract", "rejected": [], "candidates": []},
     "limits": {"max_body_bytes": 1, "max_files": 1, "max_pixels": 1},
 }
 
@@ -154,7 +154,7 @@ def test_an_answer_of_something_else_is_an_error() -> None:
     page = httpx.Response(502, text="<html>")
     error = error_of(Service(page).client().version)
     assert (error.code, error.status, error.detail) == ("bad_answer", 502, "Bad Gateway")
-    engine = {"precision": "fp32", "provider": 7, "rejected": []}
+    engine = VERSION["engine"] | {"provider": 7}
     wrongs: list[object] = [[], {}, VERSION | {"version": None}, VERSION | {"engine": engine}]
     for wrong in wrongs:
         error = error_of(Service(httpx.Response(200, json=wrong)).client().version)

@@ -30,7 +30,7 @@ const date = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle:
 let past = null; // the calls of the history
 let shown = null; // { id, examples, at, label, labels, changed, closed }
 let address = null; // of the image
-let removed = 0; // when the last image was deleted or moved
+let removed = -Infinity; // when the last image was deleted or moved
 let swiped = null; // where a finger began
 
 title.id = "enlarge-title";

@@ -18,7 +18,7 @@ use crate::wire;
 /// Liveness: the process answers.
 #[utoipa::path(get, path = "/livez", tag = "operations", operation_id = "read_liveness",
     params(wire::IfNoneMatch),
-    responses((status = 200, description = "The process answers", body = wire::Health), wire::NotModified))]
+    responses((status = 200, description = "The process answers", body = wire::Health), wire::NotModified, wire::AnyProblem))]
 pub async fn live() -> Json<wire::Health> {
     // No thread is asked: a long job is no reason to restart the process.
     Json(wire::Health { status: "ok", checks: BTreeMap::new(), engine: None })
@@ -29,7 +29,7 @@ pub async fn live() -> Json<wire::Health> {
 #[utoipa::path(get, path = "/readyz", tag = "operations", operation_id = "read_readiness",
     params(wire::IfNoneMatch),
     responses((status = 200, description = "The service is ready", body = wire::Health), wire::NotModified,
-        (status = 503, description = "The service is not ready", body = wire::Problem, content_type = "application/problem+json")))]
+        (status = 503, description = "The service is not ready", body = wire::Problem, content_type = "application/problem+json"), wire::AnyProblem))]
 pub async fn ready(State(state): State<Arc<AppState>>) -> Result<Json<wire::Health>, Problem> {
     check(&state)?;
     // The engine was checked before the service began to listen.
