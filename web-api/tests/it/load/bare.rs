@@ -17,12 +17,13 @@ use crate::measure::{table, take_turn};
 
 const ROUNDS: u32 = 5;
 
-/// The share of the images a second of the bare loop that the service should have, and how far
-/// below it a long run fails.
+/// The share of the images a second of the bare loop that the service should have, and the most
+/// that its 99th percentile should be of its median.
 const AIM: f64 = 0.85;
-/// What is reached today, on two cores with eight clients.
-const TODAY: f64 = 0.4;
-const TOLERANCE: f64 = 1.25;
+const AIM_SPREAD: f64 = 3.0;
+/// How far from them a long run fails. What else runs on the machine costs the service more than
+/// the loop: its clients, its decoding and its engine wait for each other.
+const TOLERANCE: f64 = 1.5;
 
 /// Images a second of the service, their 99th percentile of the median, and of the bare loop.
 struct Round {
@@ -58,9 +59,13 @@ fn the_service_is_nearly_as_fast_as_a_bare_loop() {
     table::print(&["service: images/s", "bare loop", "ratio", "p99 of p50"], &rows);
     let ratios: Vec<_> = rounds.iter().map(|round| round.service / round.bare).collect();
     let ratio = quantile(&ratios, 0.5);
+    let spreads: Vec<_> = rounds.iter().map(|round| round.spread).collect();
+    let spread = quantile(&spreads, 0.5);
     println!("{CLIENTS} clients: {ratio:.2} of the images/s of a bare loop, aim at least {AIM}");
+    println!("99th percentile: {spread:.2} of the median, aim at most {AIM_SPREAD}");
     if target.is_ours && target.is_full {
-        assert!(ratio >= TODAY / TOLERANCE, "{ratio:.2}");
+        assert!(ratio >= AIM / TOLERANCE, "{ratio:.2}");
+        assert!(spread <= AIM_SPREAD * TOLERANCE, "{spread:.2}");
     }
 }
 
