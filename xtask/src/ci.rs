@@ -1,6 +1,7 @@
 //! Every check a change must pass, cheapest first. A step that fails does not stop the others.
 
 mod service;
+mod workflows;
 
 use std::fmt;
 use std::fs;
@@ -30,6 +31,7 @@ pub(crate) fn ci(root: &Path) -> bool {
     steps.run("set-up", || setup::setup(root));
     steps.run("lints", || lints(root));
     steps.run("style", || cargo(root, &["xtask", "style"]));
+    steps.run("workflows", || workflows::lint(root));
     steps.run("documentation", || documentation(root));
     steps.run("tests", || tests(root, &mut totals));
     steps.run("load", || load(root));
