@@ -51,6 +51,12 @@ pub enum BuildError {
     Cache(#[from] CacheError),
 }
 
+/// Whether the engines of a provider are kept as files.
+#[must_use]
+pub fn is_kept(provider: Provider) -> bool {
+    provider == KEPT
+}
+
 /// The engines of a bundle that are built and kept, the best first.
 #[must_use]
 pub fn kinds(bundle: &Bundle, options: &EngineOptions) -> Vec<EngineKind> {
@@ -106,7 +112,7 @@ pub fn build(
 pub type StartEngine<'a> = dyn FnMut(&EngineOptions) -> Result<Box<dyn Engine>, Rejection> + 'a;
 
 /// The same with an engine that `start` builds with the given options: it writes into the folder of
-/// [`EngineFiles::Build`].
+/// [`EngineFiles::Build`], and then loads the engine from that of [`EngineFiles::Built`].
 ///
 /// # Errors
 /// Those of [`build`].
@@ -124,13 +130,16 @@ pub fn build_with(
     let mut options = options.clone();
     options.gpu.files = EngineFiles::Build(new.folder().to_owned());
     let before = Instant::now();
-    let mut engine = start(&options)?;
+    let engine = start(&options)?;
     let build_ms = u64::try_from(before.elapsed().as_millis()).unwrap_or(u64::MAX);
+    // Before its files are loaded and hashed: some are written when it ends.
+    drop(engine);
+    options.gpu.files = EngineFiles::Built(new.folder().to_owned());
+    let mut engine = start(&options)?;
     verify_against_fp32(engine.as_mut(), &bundle.manifest, precision)
         .map_err(|reason| Rejection { provider, reason })?;
     let image_ms = time_an_image(engine.as_mut(), &bundle.manifest)
         .map_err(|error| Rejection { provider, reason: error.to_string() })?;
-    // Before its files are hashed: some are written when it ends.
     drop(engine);
     let name = bundle.manifest.name.clone();
     let image_ms = Some(Milliseconds::new(image_ms));
@@ -155,8 +164,13 @@ mod tests {
 
     /// As TensorRT's provider would, but the engine is tract's.
     fn fake(bundle: &Bundle, options: &EngineOptions) -> Result<Box<dyn Engine>, Rejection> {
-        let EngineFiles::Build(folder) = &options.gpu.files else { panic!("no folder") };
-        fs::write(folder.join("context.onnx"), "built").unwrap();
+        match &options.gpu.files {
+            EngineFiles::Build(folder) => fs::write(folder.join("context.onnx"), "built").unwrap(),
+            EngineFiles::Built(folder) => {
+                assert_eq!(fs::read(folder.join("context.onnx")).unwrap(), b"built");
+            }
+            EngineFiles::Nowhere => panic!("no folder"),
+        }
         let files = files(bundle, Provider::Tract, PrecisionChoice::Auto)?;
         start(bundle, *files.last().unwrap(), Provider::Tract, options)
     }

@@ -25,14 +25,14 @@ use models::image::{Crop, ImageLimits, Region, Warning};
 use ndarray::{Array2, Array3, ArrayView4, Axis, stack};
 use sha2::{Digest, Sha256};
 
-use crate::backbone::{Started, embed_batch, start_first};
+use crate::backbone::{Started, embed_batch, is_sound, start_first};
 use crate::decoder::{DecodedImage, ImageDecoder, Timing};
 use crate::engine::{
-    EngineChoice, EngineError, EngineKind, EngineOptions, Provider, Rejection, SelectError,
+    Engine, EngineChoice, EngineError, EngineKind, EngineOptions, Provider, Rejection, SelectError,
 };
 use crate::gallery::ImageKey;
 use crate::quality::Finding;
-use crate::slot::{EngineLease, EngineWatch, Running, Slot, Tuning, remembered_first, tune};
+use crate::slot::{EngineLease, EngineWatch, Running, Slot, Tuning, TuningFacts, tune};
 
 pub use crate::backbone::EmbedError;
 
@@ -124,9 +124,10 @@ impl Embedder {
         options: &EngineOptions,
         tuning: &Tuning,
     ) -> Result<Self, SelectError> {
-        let first = remembered_first(bundle, choice, options, tuning);
-        let opened = Self::of(&bundle.manifest, start_first(bundle, choice, options, first)?);
-        let slot = tune(opened.slot, bundle, choice, options, tuning);
+        let facts = TuningFacts::read(bundle, choice, options, tuning);
+        let started = start_first(bundle, choice, options, facts.first())?;
+        let opened = Self::of(&bundle.manifest, started);
+        let slot = tune(opened.slot, bundle, facts, options, tuning);
         Ok(Self { slot, ..opened })
     }
 
@@ -258,7 +259,9 @@ impl Embedder {
         leases: &[&EngineLease],
         batch: ArrayView4<f32>,
     ) -> Result<Array2<f32>, EmbedError> {
-        self.slot.run_together(leases, |engine| embed_batch(engine, &self.manifest, batch))
+        let manifest = &self.manifest;
+        let work = |engine: &mut dyn Engine| embed_batch(engine, manifest, batch);
+        self.slot.run_together(leases, work, &|engine| is_sound(engine, manifest))
     }
 
     /// Decodes images for this network; it can be cloned and used on other threads.

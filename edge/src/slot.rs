@@ -33,9 +33,10 @@ mod watch;
 
 pub use child::{Builder, Job, Limits, RefusedBuild, SUBCOMMAND, build_as_child};
 pub use in_use::{EngineLease, Running, Slot};
+pub use remembered::remember_built;
 pub use starter::{Starter, StartsEngines};
 pub use tuning::Tuning;
 pub use watch::EngineWatch;
 
 pub(crate) use tuner::tune;
-pub(crate) use tuning::remembered_first;
+pub(crate) use tuning::TuningFacts;

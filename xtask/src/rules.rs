@@ -11,5 +11,6 @@ mod links;
 mod modules;
 mod retired_words;
 mod shown_example;
+mod unit;
 mod uses;
 mod workflows;

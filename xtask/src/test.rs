@@ -30,13 +30,6 @@ const OF_ENGINES: [&str; 8] = [
     "verification::",
 ];
 
-/// Tests of the service that do not pass there yet: its fake candidate is never switched in.
-const NOT_ON_OLD: [&str; 3] = [
-    "engines::the_first_answer_does_not_wait_for_a_build",
-    "engines::a_switch_fails_no_request_and_mixes_no_answer",
-    "engines::states_are_the_same_wherever_they_are_shown",
-];
-
 /// Sets up, builds and runs all tests; prints the summary; `true` when nothing failed.
 ///
 /// The last line is always the totals: tests that could not be run are one failure.
@@ -73,7 +66,6 @@ fn with_old_runtime(root: &Path, report: &mut Report) -> Result<Option<ExitStatu
             report.again(version);
             let mut cargo = process::cargo(root);
             cargo.args(TEST).args(["--test", "it", "--", "--show-output"]).args(OF_ENGINES);
-            cargo.args(NOT_ON_OLD.iter().flat_map(|name| ["--skip", name]));
             listed(cargo.env("ORT_DYLIB_PATH", library), report).map(Some)
         }
         Err(error) => {

@@ -5,7 +5,7 @@
 //! for each stage, and one with the result. Lines of other kinds are not read: libraries write.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{self, Child, ChildStdout, Command, ExitCode, ExitStatus, Stdio};
@@ -13,24 +13,32 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use models::bundle::{Bundle, BundleLimits, Precision};
+use models::bundle::{Bundle, BundleLimits, Manifest, Precision};
 use rustix::process::{Pid, Signal, kill_process_group, setpriority_process};
 use serde::{Deserialize, Serialize};
 
 use super::starter::Starter;
 use crate::backbone::{time_an_image, verify_against_fp32};
 use crate::engine::{
-    EngineFiles, EngineKind, EngineOptions, GpuOptions, PrecisionChoice, Provider, Stage, one_line,
+    Engine, EngineFiles, EngineKind, EngineOptions, GpuOptions, PrecisionChoice, Provider, Stage,
+    one_line,
 };
 
 /// The hidden subcommand with which a program builds an engine as a child.
 pub const SUBCOMMAND: &str = "build-engine";
+
+/// Why nothing is built of a bundle that was replaced.
+pub(super) const OTHER_BUNDLE: &str =
+    "the bundle was replaced while the service runs; start the service anew";
 
 /// How long a stop of the parent may stay unseen.
 const POLL: Duration = Duration::from_millis(50);
 
 /// The lowest priority, on the scale of `nice`.
 const LOWEST_PRIORITY: i32 = 19;
+
+/// More than a line of the child has.
+const MAX_LINE_BYTES: u64 = 64 * 1024;
 
 /// The process that builds an engine.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +54,7 @@ pub struct Builder {
 impl Job {
     pub(super) fn new(
         bundle: PathBuf,
+        manifest: &Manifest,
         kind: EngineKind,
         options: &EngineOptions,
         folder: Option<PathBuf>,
@@ -53,6 +62,7 @@ impl Job {
         let EngineOptions { onnxruntime, threads, gpu, .. } = options;
         Self {
             bundle,
+            manifest: manifest.sha256(),
             provider: kind.provider.word().to_owned(),
             precision: kind.precision,
             onnxruntime: onnxruntime.clone(),
@@ -124,6 +134,8 @@ impl Default for Limits {
 pub struct Job {
     /// The folder of the bundle.
     pub bundle: PathBuf,
+    /// What [`Manifest::sha256`] has to be: another bundle may lie there now.
+    pub manifest: String,
     /// The word for the provider.
     pub provider: String,
     /// The arithmetic of the file.
@@ -235,7 +247,8 @@ fn limit(child: &Child, limits: &Limits) -> io::Result<()> {
     use rustix::process::{Resource, Rlimit, prlimit};
 
     let pid = Pid::from_child(child);
-    setpriority_process(Some(pid), LOWEST_PRIORITY)?;
+    // A service manager may forbid it, which is no reason to build nothing.
+    let _ = setpriority_process(Some(pid), LOWEST_PRIORITY);
     for (resource, most) in [
         (Resource::As, limits.max_memory_bytes),
         (Resource::Fsize, limits.max_file_bytes),
@@ -251,14 +264,20 @@ fn limit(child: &Child, limits: &Limits) -> io::Result<()> {
 
 #[cfg(not(target_os = "linux"))]
 fn limit(child: &Child, _: &Limits) -> io::Result<()> {
-    Ok(setpriority_process(Some(Pid::from_child(child)), LOWEST_PRIORITY)?)
+    let _ = setpriority_process(Some(Pid::from_child(child)), LOWEST_PRIORITY);
+    Ok(())
 }
 
 fn read_lines(stdout: ChildStdout) -> io::Result<Receiver<Line>> {
     let (sender, lines) = channel();
     thread::Builder::new().name("build-output".to_owned()).spawn(move || {
-        for text in BufReader::new(stdout).lines().map_while(Result::ok) {
-            let Ok(line) = serde_json::from_str(&text) else { continue };
+        let mut output = BufReader::new(stdout);
+        let mut text = Vec::new();
+        // A library may write anything, such as text without an end or in another encoding.
+        while let Ok(1..) = output.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut text) {
+            let line = serde_json::from_slice(&text);
+            text.clear();
+            let Ok(line) = line else { continue };
             if sender.send(line).is_err() {
                 break;
             }
@@ -306,6 +325,7 @@ pub fn build_as_child(starter: &dyn Starter) -> ExitCode {
         _ => return ExitCode::from(2),
     };
     end_with_parent();
+    be_first_to_be_killed();
     let result = build(&job, starter);
     say(&result.map_or_else(Line::Refused, Line::Ms));
     ExitCode::SUCCESS
@@ -322,28 +342,51 @@ fn end_with_parent() {
     let _ = thread::Builder::new().name("parent".to_owned()).spawn(watch);
 }
 
+/// If memory is short, the system ends this process before the one that answers.
+fn be_first_to_be_killed() {
+    #[cfg(target_os = "linux")]
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+}
+
 fn build(job: &Job, starter: &dyn Starter) -> Result<f64, String> {
     say(&Line::Stage(Stage::Starting.word().to_owned()));
     let bundle = Bundle::open(&job.bundle, &BundleLimits::default());
     let bundle = bundle.map_err(|error| error.to_string())?;
+    if bundle.manifest.sha256() != job.manifest {
+        return Err(OTHER_BUNDLE.to_owned());
+    }
     let provider = Provider::ALL.into_iter().find(|one| one.word() == job.provider);
     let provider = provider.ok_or_else(|| format!("unknown provider {}", job.provider))?;
     let kind = EngineKind { provider, precision: job.precision };
     say(&Line::Stage(Stage::Loading.word().to_owned()));
-    let started = starter.start(&bundle, kind, &job.options());
-    let mut engine = started.map_err(|rejection| rejection.reason)?;
+    let mut options = job.options();
+    let mut engine = start(starter, &bundle, kind, &options)?;
+    if let EngineFiles::Build(folder) = options.gpu.files {
+        // Some of its files are written when it ends. The service loads these files, so they are
+        // what is verified: an engine that cannot be loaded fails here.
+        drop(engine);
+        options.gpu.files = EngineFiles::Built(folder);
+        engine = start(starter, &bundle, kind, &options)?;
+    }
     say(&Line::Stage(Stage::Verifying.word().to_owned()));
     verify_against_fp32(engine.as_mut(), &bundle.manifest, job.precision)?;
     say(&Line::Stage(Stage::Measuring.word().to_owned()));
-    let ms = time_an_image(engine.as_mut(), &bundle.manifest).map_err(|error| error.to_string())?;
-    // Some of its files are written when it ends.
-    drop(engine);
-    Ok(ms)
+    time_an_image(engine.as_mut(), &bundle.manifest).map_err(|error| error.to_string())
+}
+
+fn start(
+    starter: &dyn Starter,
+    bundle: &Bundle,
+    kind: EngineKind,
+    options: &EngineOptions,
+) -> Result<Box<dyn Engine>, String> {
+    starter.start(bundle, kind, options).map_err(|rejection| rejection.reason)
 }
 
 fn say(line: &Line) {
     let text = serde_json::to_string(line).expect("invariant: words and numbers are JSON");
     let mut stdout = io::stdout().lock();
-    // Without a parent that reads, this process ends.
-    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    // A library may have left a line without its end. Without a parent that reads, this process
+    // ends.
+    let _ = writeln!(stdout, "\n{text}").and_then(|()| stdout.flush());
 }

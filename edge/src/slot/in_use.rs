@@ -2,12 +2,13 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 
 use super::watch::EngineWatch;
 use crate::backbone::EmbedError;
-use crate::engine::{CandidateState, Engine, EngineKind, EngineStates, Serving};
+use crate::engine::{CandidateState, Engine, EngineError, EngineKind, EngineStates, Serving};
 
 /// An engine that has passed its self-test.
 pub struct Running {
@@ -107,7 +108,7 @@ impl Slot {
         lease: &EngineLease,
         work: impl FnMut(&mut dyn Engine) -> Result<T, EmbedError>,
     ) -> Result<T, EmbedError> {
-        self.run_together(&[lease], work)
+        self.run_together(&[lease], work, &|_| false)
     }
 
     /// The places of those leases that can share runs, a list for each engine.
@@ -124,7 +125,9 @@ impl Slot {
         sharing.into_values().collect()
     }
 
-    /// Runs `work` for requests that [share](Self::sharing) an engine, as [`Slot::run`] does.
+    /// Runs `work` for requests that [share](Self::sharing) an engine, as [`Slot::run`] does. The
+    /// engine stays if several fail together: each is to be run by itself. It also stays if the
+    /// output of one is wrong, but the engine `is_sound`.
     ///
     /// # Errors
     /// Those of [`Slot::run`].
@@ -132,6 +135,7 @@ impl Slot {
         &mut self,
         leases: &[&EngineLease],
         mut work: impl FnMut(&mut dyn Engine) -> Result<T, EmbedError>,
+        is_sound: &dyn Fn(&mut dyn Engine) -> bool,
     ) -> Result<T, EmbedError> {
         let taken = leases.iter().find_map(|lease| lease.taken());
         let place = match taken {
@@ -142,15 +146,21 @@ impl Slot {
             }
         };
         self.watch.count_run();
+        let may_fall_back = place > 0 && place + 1 == self.engines.len() && leases.len() == 1;
         let engine = &mut self.engines[place];
-        let error = match work(engine.running.engine.as_mut()) {
+        let running = engine.running.engine.as_mut();
+        let done = match may_fall_back {
+            true => caught(|| work(&mut *running)),
+            false => work(&mut *running),
+        };
+        let error = match done {
             Ok(done) => {
                 leases.iter().for_each(|lease| lease.take(&engine.lease));
                 return Ok(done);
             }
             Err(error) => error,
         };
-        if place == 0 || place + 1 < self.engines.len() {
+        if !may_fall_back || matches!(error, EmbedError::Output { .. }) && is_sound(running) {
             return Err(error);
         }
         // It judges as well: what it cannot do either is the fault of the image.
@@ -210,5 +220,88 @@ impl Slot {
             let refused = CandidateState::Refused { reason, until: None };
             states.set(failed.running.kind, Some(refused));
         });
+    }
+}
+
+/// A panic of an engine as its failure: another one can take over.
+fn caught<T>(work: impl FnOnce() -> Result<T, EmbedError>) -> Result<T, EmbedError> {
+    let panicked = |_| Err(EngineError::Refused("it panicked".to_owned()).into());
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use models::bundle::Precision;
+    use ndarray::{ArrayD, ArrayViewD};
+
+    use super::*;
+    use crate::engine::Provider;
+
+    struct Named(Provider);
+
+    impl Engine for Named {
+        fn provider(&self) -> Provider {
+            self.0
+        }
+
+        fn run(&mut self, _: &[(&str, ArrayViewD<f32>)]) -> Result<Vec<ArrayD<f32>>, EngineError> {
+            unreachable!("the work of these tests runs nothing")
+        }
+    }
+
+    fn running(provider: Provider) -> Running {
+        let kind = EngineKind { provider, precision: Precision::Fp16 };
+        Running { engine: Box::new(Named(provider)), kind, ms: None }
+    }
+
+    /// The engine in use after the newer of two has failed at what the other one can do.
+    fn after(
+        error: fn() -> Result<(), EmbedError>,
+        requests: usize,
+        is_sound: bool,
+    ) -> (Result<(), EmbedError>, Provider) {
+        let (sender, ready) = channel();
+        let slot = Slot::new(running(Provider::Cpu));
+        let watch = slot.watch().clone();
+        let mut slot = slot.replaced_by(ready, watch);
+        sender.send(running(Provider::TensorRt)).unwrap();
+        let leases: Vec<_> = (0..requests).map(|_| EngineLease::default()).collect();
+        let shared: Vec<_> = leases.iter().collect();
+        let work = |engine: &mut dyn Engine| match engine.provider() {
+            Provider::Cpu => Ok(()),
+            _ => error(),
+        };
+        let done = slot.run_together(&shared, work, &|_| is_sound);
+        (done, slot.kind().provider)
+    }
+
+    fn wrong_output() -> Result<(), EmbedError> {
+        Err(EmbedError::Output { expected: "finite values".to_owned(), got: "NaN".to_owned() })
+    }
+
+    #[test]
+    fn a_sound_engine_stays_when_the_values_of_an_image_overflow() {
+        let (done, provider) = after(wrong_output, 1, true);
+        assert!(matches!(done, Err(EmbedError::Output { .. })), "{done:?}");
+        assert_eq!(provider, Provider::TensorRt);
+        let (done, provider) = after(wrong_output, 1, false);
+        assert!(done.is_ok(), "{done:?}");
+        assert_eq!(provider, Provider::Cpu);
+    }
+
+    #[test]
+    fn several_requests_that_fail_together_are_not_the_fault_of_the_engine() {
+        let (done, provider) = after(wrong_output, 2, false);
+        assert!(done.is_err());
+        assert_eq!(provider, Provider::TensorRt);
+    }
+
+    #[test]
+    fn an_engine_that_panics_gives_its_place_back() {
+        let (done, provider) = after(|| panic!("the GPU is gone"), 1, true);
+        assert!(done.is_ok(), "{done:?}");
+        assert_eq!(provider, Provider::Cpu);
     }
 }

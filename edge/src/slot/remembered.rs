@@ -1,13 +1,14 @@
 //! What earlier runs found of the engines: a small JSON file for each bundle, machine and library.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use models::bundle::{Bundle, Precision};
 use models::{disk, hex};
 use serde::{Deserialize, Serialize};
 
+use crate::engine::cache::{EngineCache, Machine};
 use crate::engine::{EngineKind, EngineOptions, library_version};
 
 /// More than the file has.
@@ -43,10 +44,16 @@ struct Refused {
 }
 
 impl Remembered {
-    /// Reads the file of a bundle on this machine from the folder; nothing if there is none, or if
-    /// it cannot be read: then everything is measured again.
-    pub(super) fn read(folder: &Path, bundle: &Bundle, options: &EngineOptions) -> Self {
-        let file = folder.join(format!("choice-{}.json", &key(bundle, options)[..32]));
+    /// Reads the file of a bundle on this machine beside the engines; nothing if there is none, or
+    /// if it cannot be read: then everything is measured again.
+    pub(super) fn read(
+        cache: &EngineCache,
+        bundle: &Bundle,
+        options: &EngineOptions,
+        machine: &Machine,
+    ) -> Self {
+        let key = key(bundle, options, machine);
+        let file = cache.root().join(format!("choice-{}.json", &key[..32]));
         let bytes = disk::read(&file, MAX_BYTES).unwrap_or_default();
         let read = serde_json::from_slice(&bytes).unwrap_or_default();
         Self { file: Some(file), ..read }
@@ -56,6 +63,11 @@ impl Remembered {
     pub(super) fn ms(&self, kind: EngineKind) -> Option<f64> {
         let mut found = self.measured.iter().filter(|one| is(kind, &one.provider, one.precision));
         found.next().map(|one| one.ms).filter(|ms| ms.is_finite())
+    }
+
+    /// How often an engine failed.
+    pub(super) fn tries(&self, kind: EngineKind) -> u32 {
+        self.refusal(kind).map_or(0, |(_, tries)| tries)
     }
 
     /// Why an engine was refused, and how often it was tried.
@@ -95,24 +107,37 @@ impl Remembered {
     }
 }
 
+/// Keeps the time of an image on an engine that was built ahead, so that the next start of a
+/// service takes it also if one was refused before.
+pub fn remember_built(
+    cache: &EngineCache,
+    bundle: &Bundle,
+    kind: EngineKind,
+    options: &EngineOptions,
+    machine: &Machine,
+    ms: f64,
+) {
+    Remembered::read(cache, bundle, options, machine).measure(kind, ms);
+}
+
 fn is(kind: EngineKind, provider: &str, precision: Precision) -> bool {
     kind.provider.word() == provider && kind.precision == precision
 }
 
 /// Identifies what a measurement depends on.
-pub(super) fn key(bundle: &Bundle, options: &EngineOptions) -> String {
+fn key(bundle: &Bundle, options: &EngineOptions, machine: &Machine) -> String {
     let library = options.onnxruntime.as_deref().and_then(library_version).unwrap_or_default();
-    let mut facts = vec![
+    let facts = [
         env!("CARGO_PKG_VERSION").to_owned(),
         library,
         std::env::consts::ARCH.to_owned(),
         processor(),
         available_parallelism().map_or(0, usize::from).to_string(),
-        options.threads.unwrap_or_default().to_string(),
-        hex::sha256(bundle.backbone()),
+        // It has the hashes of all files.
+        bundle.manifest.sha256(),
+        format!("{:?} {:?} {:?}", options.threads, options.gpu.batch, options.gpu.dla_core),
+        format!("{machine:?}"),
     ];
-    let variants = &bundle.manifest.backbone.variants;
-    facts.extend(variants.iter().map(|variant| hex::sha256(bundle.variant(variant))));
     hex::sha256(facts.join("\n").as_bytes())
 }
 

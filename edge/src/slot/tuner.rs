@@ -3,28 +3,39 @@
 //! The states are the whole memory of it: [`next`] takes from them what to do, and each step ends
 //! in a state.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use models::bundle::{Bundle, BundleLimits};
+use models::bundle::{Bundle, BundleLimits, Manifest};
 
-use super::child::{Job, RefusedBuild, run};
+use super::child::{Job, OTHER_BUNDLE, RefusedBuild, run};
 use super::in_use::{Running, Slot};
 use super::remembered::Remembered;
-use super::tuning::{Tuning, kinds};
+use super::tuning::{Tuning, TuningFacts};
 use super::watch::EngineWatch;
 use crate::backbone::verify_against_fp32;
-use crate::built::made_for;
-use crate::engine::cache::{About, CacheError, Found, MadeFor, Milliseconds};
+use crate::built::{is_kept, made_for};
+use crate::engine::cache::{About, CacheError, Entry, Found, Machine, MadeFor, Milliseconds};
 use crate::engine::{
-    Candidate, CandidateState, EngineChoice, EngineError, EngineFiles, EngineKind, EngineOptions,
-    EngineStates, Provider, Rejection, Stage,
+    Candidate, CandidateState, EngineError, EngineFiles, EngineKind, EngineOptions, EngineStates,
+    Provider, Rejection, Stage,
 };
 
 /// The longest wait for a time without requests. A service that is never idle is measured too.
 const MOST_QUIETS: u32 = 20;
+
+/// How long the end of the thread is waited for.
+const LONGEST_STOP: Duration = Duration::from_secs(2);
+
+/// How often it is asked whether it has ended.
+const POLL: Duration = Duration::from_millis(5);
+
+/// The reason of an engine that was being started when this program ended; it stays only then.
+const ENDED_BY_START: &str = "this program ended while it started; `handful engines build` tries \
+                              it again";
 
 /// The thread that tries candidates. It ends with this value, and so does its child.
 struct Tuner {
@@ -35,8 +46,13 @@ struct Tuner {
 impl Drop for Tuner {
     fn drop(&mut self) {
         self.stop.take();
-        // A thread that has panicked has stopped as well.
-        let _ = self.thread.take().map(JoinHandle::join);
+        let Some(thread) = self.thread.take() else { return };
+        // Its child is ended at once. The start of an engine in this process cannot be: it may take
+        // minutes, and ends with the process.
+        let end = Instant::now() + LONGEST_STOP;
+        while !thread.is_finished() && Instant::now() < end {
+            thread::sleep(POLL);
+        }
     }
 }
 
@@ -45,7 +61,7 @@ struct Trials {
     tuning: Tuning,
     options: EngineOptions,
     bundle: PathBuf,
-    bundle_name: String,
+    manifest: Manifest,
     /// What the engines that are kept are built for.
     made_for: Vec<(EngineKind, MadeFor)>,
     remembered: Remembered,
@@ -110,30 +126,25 @@ fn ms_to_beat(states: &EngineStates) -> f64 {
     waiting.chain(states.serving.ms).fold(f64::INFINITY, f64::min)
 }
 
-/// Begins to try the engines that `choice` leaves open for the backbone in a slot.
+/// Begins to try the other engines that are known for the backbone in a slot.
 pub(crate) fn tune(
     slot: Slot,
     bundle: &Bundle,
-    choice: EngineChoice,
+    facts: TuningFacts,
     options: &EngineOptions,
     tuning: &Tuning,
 ) -> Slot {
-    let mut others = kinds(bundle, choice, options);
-    others.retain(|kind| *kind != slot.kind());
-    if others.is_empty() || !tuning.is_active {
+    let TuningFacts { mut kinds, built, machine, remembered } = facts;
+    kinds.retain(|kind| *kind != slot.kind());
+    if kinds.is_empty() || !tuning.is_active {
         return slot;
     }
-    let built = tuning.starter.built(options);
-    let remembered = match &tuning.cache {
-        Some(cache) => Remembered::read(cache.root(), bundle, options),
-        None => Remembered::default(),
-    };
     let watch = slot.watch().clone();
-    let candidates: Vec<Candidate> = others
+    let candidates: Vec<Candidate> = kinds
         .into_iter()
         .map(|kind| Candidate { kind, state: first(kind, &remembered, &built, options) })
         .collect();
-    let made_for = made_for_kept(bundle, &candidates, options, tuning);
+    let made_for = made_for_kept(bundle, &candidates, options, &machine);
     watch.update(|states| {
         states.serving.ms = remembered.ms(states.serving.kind);
         states.candidates = candidates;
@@ -144,7 +155,7 @@ pub(crate) fn tune(
         tuning: tuning.clone(),
         options: options.clone(),
         bundle: bundle.path.clone(),
-        bundle_name: bundle.manifest.name.clone(),
+        manifest: bundle.manifest.clone(),
         made_for,
         remembered,
         watch: watch.clone(),
@@ -157,23 +168,17 @@ pub(crate) fn tune(
     slot.replaced_by(incoming, watch).with_source(tuner)
 }
 
-/// What the engines that are kept are built for. The machine is looked at only for them.
+/// What the engines that are kept are built for.
 fn made_for_kept(
     bundle: &Bundle,
     candidates: &[Candidate],
     options: &EngineOptions,
-    tuning: &Tuning,
+    machine: &Machine,
 ) -> Vec<(EngineKind, MadeFor)> {
     let untried = candidates.iter().filter(|one| one.state == CandidateState::Untried);
-    let kept: Vec<EngineKind> =
-        untried.map(|one| one.kind).filter(|kind| keeps_files(*kind)).collect();
-    if kept.is_empty() {
-        return Vec::new();
-    }
-    let machine = tuning.starter.machine(options);
+    let kept = untried.map(|one| one.kind).filter(|kind| is_kept(kind.provider));
     // Each candidate has a file.
-    let made_for = |kind| made_for(bundle, kind, options, &machine).ok();
-    kept.into_iter().filter_map(|kind| Some((kind, made_for(kind)?))).collect()
+    kept.filter_map(|kind| Some((kind, made_for(bundle, kind, options, machine).ok()?))).collect()
 }
 
 /// The first state of a candidate: what was refused before stays so, unless it may be tried again.
@@ -211,12 +216,17 @@ impl Trials {
                         return self.give_up(&reason);
                     }
                 },
-                Next::Try(kind) => match self.attempt(kind) {
-                    Err(RefusedBuild::Stopped) => return,
-                    Err(RefusedBuild::Failed(reason)) => self.refuse(kind, reason, true),
-                    Err(RefusedBuild::Refused(reason)) => self.refuse(kind, reason, false),
-                    Ok(()) => {}
-                },
+                Next::Try(kind) => {
+                    let tries = self.remembered.tries(kind) + 1;
+                    match self.attempt(kind, tries) {
+                        Err(RefusedBuild::Stopped) => return,
+                        Err(RefusedBuild::Failed(reason)) => self.refuse(kind, reason, tries),
+                        Err(RefusedBuild::Refused(reason)) => {
+                            self.refuse(kind, reason, Tuning::MAX_TRIES);
+                        }
+                        Ok(()) => {}
+                    }
+                }
                 Next::WaitUntil(time) => {
                     let wait = time.duration_since(SystemTime::now()).unwrap_or_default();
                     if self.is_stopped_within(wait) {
@@ -229,8 +239,8 @@ impl Trials {
     }
 
     /// Builds and times a candidate unless that was done before. One that is faster is started here
-    /// and given to the slot.
-    fn attempt(&mut self, kind: EngineKind) -> Result<(), RefusedBuild> {
+    /// and given to the slot. Counts as a try, also if this program ends meanwhile.
+    fn attempt(&mut self, kind: EngineKind, tries: u32) -> Result<(), RefusedBuild> {
         let (ms, files) = match self.known(kind) {
             Some(known) => known,
             None => {
@@ -244,8 +254,11 @@ impl Trials {
             return Ok(());
         }
         self.set(kind, CandidateState::Verifying);
-        let started = self.start(kind, files);
-        let running = started.map_err(RefusedBuild::Refused)?;
+        self.remembered.refuse(kind, ENDED_BY_START, tries);
+        let started = catch_unwind(AssertUnwindSafe(|| self.start(kind, files)));
+        let started = started.unwrap_or_else(|_| Err("it panicked as it started".to_owned()));
+        let running = started.map_err(RefusedBuild::Failed)?;
+        self.remembered.measure(kind, ms);
         self.set(kind, CandidateState::Ready { ms: Some(ms) });
         // Without a slot this thread is stopped next.
         let _ = self.ready.send(Running { ms: Some(ms), ..running });
@@ -254,17 +267,27 @@ impl Trials {
 
     /// The time of a candidate that needs no child process, and what it is started from.
     fn known(&self, kind: EngineKind) -> Option<(f64, EngineFiles)> {
-        let ms = self.remembered.ms(kind)?;
-        Some((ms, self.files(kind)?))
+        let ms = self.remembered.ms(kind);
+        if !is_kept(kind.provider) {
+            return Some((ms?, EngineFiles::Nowhere));
+        }
+        let entry = self.kept(kind)?;
+        // One that was built ahead has its own time.
+        let ms = ms.or(entry.about.image_ms.map(Milliseconds::get))?;
+        Some((ms, EngineFiles::Built(entry.folder)))
     }
 
     /// What a candidate is started from; `None` if it has to be built.
     fn files(&self, kind: EngineKind) -> Option<EngineFiles> {
-        if !keeps_files(kind) {
-            return Some(EngineFiles::Nowhere);
+        match is_kept(kind.provider) {
+            true => Some(EngineFiles::Built(self.kept(kind)?.folder)),
+            false => Some(EngineFiles::Nowhere),
         }
+    }
+
+    fn kept(&self, kind: EngineKind) -> Option<Box<Entry>> {
         match self.tuning.cache.as_ref()?.open(&self.made_for_kind(kind)?.key()) {
-            Found::Whole(entry) => Some(EngineFiles::Built(entry.folder)),
+            Found::Whole(entry) => Some(entry),
             // A damaged one has been removed.
             Found::Absent | Found::Refused(_) => None,
         }
@@ -287,7 +310,7 @@ impl Trials {
         };
         self.await_quiet()?;
         let folder = new.as_ref().map(|new| new.folder().to_owned());
-        let job = Job::new(self.bundle.clone(), kind, &self.options, folder);
+        let job = Job::new(self.bundle.clone(), &self.manifest, kind, &self.options, folder);
         let since = SystemTime::now();
         let mut on_stage = |stage: Stage| {
             let building = CandidateState::Building { stage, since };
@@ -304,7 +327,7 @@ impl Trials {
             let took = since.elapsed().unwrap_or_default().as_millis();
             let build_ms = u64::try_from(took).unwrap_or(u64::MAX);
             let image_ms = Some(Milliseconds::new(ms));
-            let bundle = self.bundle_name.clone();
+            let bundle = self.manifest.name.clone();
             new.finish(About { made_for, bundle, build_ms, image_ms }).map_err(not_kept)?;
         }
         self.remembered.measure(kind, ms);
@@ -315,6 +338,9 @@ impl Trials {
     fn start(&self, kind: EngineKind, files: EngineFiles) -> Result<Running, String> {
         let bundle = Bundle::open(&self.bundle, &BundleLimits::default());
         let bundle = bundle.map_err(|error| error.to_string())?;
+        if bundle.manifest != self.manifest {
+            return Err(OTHER_BUNDLE.to_owned());
+        }
         let mut options = self.options.clone();
         options.gpu.files = files;
         let started = self.tuning.starter.start(&bundle, kind, &options);
@@ -323,9 +349,7 @@ impl Trials {
         Ok(Running { engine, kind, ms: None })
     }
 
-    fn refuse(&mut self, kind: EngineKind, reason: String, may_succeed: bool) {
-        let before = self.remembered.refusal(kind).map_or(0, |(_, tries)| tries);
-        let tries = if may_succeed { before + 1 } else { Tuning::MAX_TRIES };
+    fn refuse(&mut self, kind: EngineKind, reason: String, tries: u32) {
         self.remembered.refuse(kind, &reason, tries);
         let pause = self.tuning.pause * Tuning::PAUSE_GROWTH.pow(tries.saturating_sub(1));
         let until = (tries < Tuning::MAX_TRIES).then(|| SystemTime::now() + pause);
@@ -364,11 +388,6 @@ impl Trials {
     fn is_stopped_within(&self, time: Duration) -> bool {
         self.stop.recv_timeout(time) == Err(RecvTimeoutError::Disconnected)
     }
-}
-
-/// Whether the built engine is kept as files. What CUDA compiles is kept by its driver.
-fn keeps_files(kind: EngineKind) -> bool {
-    kind.provider == Provider::TensorRt
 }
 
 fn not_kept(error: CacheError) -> RefusedBuild {

@@ -10,8 +10,8 @@ use super::child::{Builder, Limits};
 use super::remembered::Remembered;
 use super::starter::{Starter, StartsEngines};
 use crate::backbone::files;
-use crate::engine::cache::EngineCache;
-use crate::engine::{EngineChoice, EngineKind, EngineOptions};
+use crate::engine::cache::{EngineCache, Machine};
+use crate::engine::{EngineChoice, EngineKind, EngineOptions, Provider};
 
 /// How the engines of a backbone are tried in the background.
 #[derive(Clone)]
@@ -72,11 +72,7 @@ impl fmt::Debug for Tuning {
 
 /// Every engine that `choice` leaves open: first those that start at once, then those that are
 /// built, each in the order of preference.
-pub(super) fn kinds(
-    bundle: &Bundle,
-    choice: EngineChoice,
-    options: &EngineOptions,
-) -> Vec<EngineKind> {
+fn kinds(bundle: &Bundle, choice: EngineChoice, options: &EngineOptions) -> Vec<EngineKind> {
     if !choice.is_open() {
         return Vec::new();
     }
@@ -89,16 +85,45 @@ pub(super) fn kinds(
     kinds
 }
 
-/// The fastest engine of an earlier run that starts at once.
-pub(crate) fn remembered_first(
-    bundle: &Bundle,
-    choice: EngineChoice,
-    options: &EngineOptions,
-    tuning: &Tuning,
-) -> Option<EngineKind> {
-    let kinds = kinds(bundle, choice, options);
-    let remembered = Remembered::read(tuning.cache.as_ref()?.root(), bundle, options);
-    let at_once = kinds.into_iter().filter(|kind| !kind.provider.needs_build());
-    let known = at_once.filter_map(|kind| Some((kind, remembered.ms(kind)?)));
-    known.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(kind, _)| kind)
+/// What is known of the engines of a backbone before one is started.
+#[derive(Debug, Default)]
+pub(crate) struct TuningFacts {
+    /// Those that the choice leaves open.
+    pub(super) kinds: Vec<EngineKind>,
+    /// The providers that the library has.
+    pub(super) built: Vec<Provider>,
+    /// What built engines depend on.
+    pub(super) machine: Machine,
+    /// What earlier runs found.
+    pub(super) remembered: Remembered,
+}
+
+impl TuningFacts {
+    pub(crate) fn read(
+        bundle: &Bundle,
+        choice: EngineChoice,
+        options: &EngineOptions,
+        tuning: &Tuning,
+    ) -> Self {
+        let kinds = kinds(bundle, choice, options);
+        if kinds.is_empty() {
+            return Self::default();
+        }
+        let built = tuning.starter.built(options);
+        // Nothing depends on it without such a provider, and looking takes a while.
+        let machine = match built.iter().any(|provider| provider.needs_build()) {
+            true => tuning.starter.machine(options),
+            false => Machine::default(),
+        };
+        let cache = tuning.cache.as_ref();
+        let remembered = cache.map(|cache| Remembered::read(cache, bundle, options, &machine));
+        Self { kinds, built, machine, remembered: remembered.unwrap_or_default() }
+    }
+
+    /// The fastest engine of an earlier run that starts at once.
+    pub(crate) fn first(&self) -> Option<EngineKind> {
+        let at_once = self.kinds.iter().filter(|kind| !kind.provider.needs_build());
+        let known = at_once.filter_map(|kind| Some((*kind, self.remembered.ms(*kind)?)));
+        known.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(kind, _)| kind)
+    }
 }

@@ -11,14 +11,18 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use edge::built::build_with;
 use edge::embedder::Embedder;
-use edge::engine::{CandidateState, EngineChoice, EngineKind, EngineStates, Provider, Stage};
-use edge::slot::{Builder, Limits, Tuning};
+use edge::engine::{
+    CandidateState, EngineChoice, EngineKind, EngineOptions, EngineStates, Provider, Stage,
+};
+use edge::slot::{Builder, Limits, Starter, Tuning, remember_built};
+use models::bundle::{Bundle, BundleLimits, Manifest};
 use tempfile::TempDir;
 
 use crate::files::png;
-use crate::fixtures::{options, tiny_bundle};
-use fake::{FAKE, Fake, Mode, builder, is_running, tuning};
+use crate::fixtures::{options, tiny_bundle, tiny_bundle_dir};
+use fake::{FAKE, Fake, Mode, Starts, builder, is_running, tuning};
 
 /// Longer than any of these builds takes on a busy machine.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -188,6 +192,94 @@ fn a_cache_of_another_version_is_not_used() {
     assert_eq!(serve(&Tuning { starter: Arc::new(newer), ..good.clone() }, &folder), 2);
     // That of the first version is there still.
     assert_eq!(serve(&good, &folder), 2);
+}
+
+#[test]
+fn an_engine_that_was_built_ahead_is_used_and_not_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let tuning = tuning(Mode::Good, folder.path());
+    let (bundle, options, fake) = (tiny_bundle(), options(None), Fake::default());
+    let machine = fake.machine(&options);
+    let cache = tuning.cache.as_ref().unwrap();
+    let mut start = |options: &EngineOptions| fake.start(&bundle, FAKE, options);
+    build_with(cache, &bundle, FAKE, &options, &machine, &mut start).unwrap();
+    assert_eq!(serve(&tuning, &folder), 0);
+}
+
+#[test]
+fn an_engine_that_was_built_ahead_is_tried_although_one_was_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = tuning(Mode::Wrong, folder.path());
+    let is_refused = is(|state| matches!(state, CandidateState::Refused { .. }));
+    let states = open(&wrong).watch().wait(LONGEST, &is_refused);
+    assert!(is_refused(&states), "{states:?}");
+    let good = tuning(Mode::Good, folder.path());
+    let states = open(&good).watch().states();
+    assert!(is_refused(&states), "{states:?}");
+    let (bundle, options) = (tiny_bundle(), options(None));
+    let machine = Fake::default().machine(&options);
+    remember_built(good.cache.as_ref().unwrap(), &bundle, FAKE, &options, &machine, 0.1);
+    serve(&good, &folder);
+}
+
+/// The state of the fake engine after it was tried in the service.
+fn started(starts: Starts, folder: &TempDir, is_tried: fn(&CandidateState) -> bool) -> String {
+    let starter = Arc::new(Fake { starts, ..Fake::default() });
+    let tuning = Tuning { starter, ..tuning(Mode::Good, folder.path()) };
+    let states = open(&tuning).watch().wait(LONGEST, is(is_tried));
+    states.candidate(FAKE).unwrap().to_string()
+}
+
+#[test]
+fn an_engine_that_does_not_start_in_the_service_is_tried_three_times() {
+    for (starts, reason) in
+        [(Starts::Never, "no memory on the GPU"), (Starts::WithPanic, "it panicked as it started")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let given_up = started(starts, &folder, |state| {
+            matches!(state, CandidateState::Refused { until: None, .. })
+        });
+        assert_eq!(given_up, format!("refused: {reason}"));
+        // It was built once.
+        assert_eq!(fake::builds(folder.path()), 1);
+    }
+}
+
+#[test]
+fn a_service_that_ends_while_an_engine_starts_has_counted_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = Instant::now();
+    let is_starting = |state: &CandidateState| matches!(state, CandidateState::Verifying);
+    assert_eq!(started(Starts::TooLate, &folder, is_starting), "built, being verified");
+    // The end of the service does not wait for the driver.
+    assert!(before.elapsed() < LONGEST);
+    let choices = fs::read_dir(folder.path().join("cache")).unwrap();
+    let choices = choices.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    let text: String = choices.map(|path| fs::read_to_string(path).unwrap()).collect();
+    assert!(text.contains("this program ended while it started"), "{text}");
+    // The next start tries it again.
+    assert_eq!(serve(&tuning(Mode::Good, folder.path()), &folder), 1);
+}
+
+#[test]
+fn an_engine_of_a_bundle_that_was_replaced_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("bundle");
+    fs::create_dir(&place).unwrap();
+    for file in fs::read_dir(tiny_bundle_dir()).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), place.join(file.file_name())).unwrap();
+    }
+    let bundle = Bundle::open(&place, &BundleLimits::default()).unwrap();
+    let other = Manifest { name: "another".to_owned(), ..bundle.manifest.clone() };
+    fs::write(place.join("manifest.json"), other.to_bytes()).unwrap();
+    let tuning = tuning(Mode::Good, folder.path());
+    let options = options(None);
+    let embedder = Embedder::open_tuned(&bundle, EngineChoice::Auto, &options, &tuning).unwrap();
+    let is_refused = is(|state| matches!(state, CandidateState::Refused { .. }));
+    let states = embedder.watch().wait(LONGEST, is_refused);
+    let state = states.candidate(FAKE).unwrap().to_string();
+    assert!(state.contains("the bundle was replaced"), "{state}");
 }
 
 #[test]

@@ -217,6 +217,12 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// Identifies the bundle: the SHA-256 of [`Manifest::to_bytes`], which has those of all files.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        hex::sha256(&self.to_bytes())
+    }
+
     /// The file's bytes: indented JSON, fields in a fixed order.
     pub fn to_bytes(&self) -> Vec<u8> {
         // Indented, because people read it.

@@ -13,6 +13,7 @@ use std::io;
 use std::iter::zip;
 use std::slice::from_ref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,7 @@ use run_size::RunSize;
 /// A handle to the thread. It ends when the handle is dropped.
 pub struct EngineThread {
     jobs: Arc<FairQueue<Job>>,
-    batch: usize,
+    batch: Arc<AtomicUsize>,
 }
 
 /// An embedding, and an equal part of the time of the run that computed it.
@@ -68,9 +69,14 @@ impl EngineThread {
     /// When the system cannot start a thread.
     pub fn start(embedder: Embedder, wait: Duration) -> io::Result<(Self, JoinHandle<()>)> {
         let jobs = Arc::new(FairQueue::new());
-        let batch = embedder.batch();
-        let jobs_of_thread = ClearOnDrop(Arc::clone(&jobs));
-        let mut owner = Owner { jobs: jobs_of_thread, embedder, wait, size: RunSize::new() };
+        let batch = Arc::new(AtomicUsize::new(embedder.batch()));
+        let mut owner = Owner {
+            jobs: ClearOnDrop(Arc::clone(&jobs)),
+            batch: Arc::clone(&batch),
+            embedder,
+            wait,
+            size: RunSize::new(),
+        };
         // A thread and not a task: a run blocks for its time.
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || owner.run())?;
         Ok((Self { jobs, batch }, thread))
@@ -124,10 +130,10 @@ impl EngineThread {
         result.await.unwrap_or(Err(JobError::Stopped))
     }
 
-    /// The most inputs that a run has.
+    /// The most inputs that a run has on the engine in use.
     #[must_use]
     pub fn batch(&self) -> usize {
-        self.batch
+        self.batch.load(Ordering::Relaxed)
     }
 
     /// False after the thread has ended.
@@ -147,6 +153,8 @@ impl Drop for EngineThread {
 /// What the thread has.
 struct Owner {
     jobs: ClearOnDrop<Job>,
+    /// That of the handle.
+    batch: Arc<AtomicUsize>,
     embedder: Embedder,
     wait: Duration,
     size: RunSize,
@@ -214,9 +222,13 @@ impl Owner {
         let results = embed_each(&mut self.embedder, &inputs, &leases);
         let elapsed = start.elapsed();
         // One that fails is repeated, which shows nothing about the size of runs.
-        if !inputs.is_empty() && results.iter().all(Result::is_ok) {
-            self.size.record(inputs.len(), elapsed);
+        if results.iter().all(Result::is_ok)
+            && let Some(engine) = leases.first().and_then(EngineLease::kind)
+        {
+            self.size.record(engine, inputs.len(), elapsed);
         }
+        // Another engine may have taken over.
+        self.batch.store(self.embedder.batch(), Ordering::Relaxed);
         let took = elapsed / u32::try_from(inputs.len()).unwrap_or(u32::MAX).max(1);
         for (((caller, reply), lease), result) in zip(zip(waiting, leases), results) {
             self.jobs.0.charge(caller, took);

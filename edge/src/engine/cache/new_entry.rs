@@ -77,7 +77,8 @@ impl NewEntry {
         let place = self.cache.root().join(self.key.as_str());
         self.rename(&place)?;
         let entry = folder::entry(&self.key, place, manifest);
-        let removed = self.cache.shrink(&self.key)?;
+        // The engine is in its place. What cannot be removed is tried again with the next one.
+        let removed = self.cache.shrink(&self.key).unwrap_or_default();
         Ok(Stored { entry, removed })
     }
 

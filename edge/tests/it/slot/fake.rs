@@ -119,6 +119,19 @@ pub(super) struct Fake {
     pub(super) version: &'static str,
     /// Whether the engine that took over fails.
     pub(super) fails: Arc<AtomicBool>,
+    /// How a built engine starts in the service.
+    pub(super) starts: Starts,
+}
+
+/// How a built engine starts in the service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Starts {
+    #[default]
+    Well,
+    Never,
+    WithPanic,
+    /// As in a driver that hangs.
+    TooLate,
 }
 
 impl Starter for Fake {
@@ -138,13 +151,16 @@ impl Starter for Fake {
     ) -> Result<Box<dyn Engine>, Rejection> {
         let is_fake = kind == FAKE;
         let mode = self.child.as_ref().filter(|_| is_fake).map(|(mode, _)| *mode);
-        if let Some((mode, folder)) = self.child.as_ref().filter(|_| is_fake) {
-            build(*mode, folder);
-        }
         match &options.gpu.files {
-            EngineFiles::Build(folder) => fs::write(folder.join("engine"), BUILT).unwrap(),
+            EngineFiles::Build(to) => {
+                if let Some((mode, folder)) = self.child.as_ref().filter(|_| is_fake) {
+                    build(*mode, folder);
+                }
+                fs::write(to.join("engine"), BUILT).unwrap();
+            }
             EngineFiles::Built(folder) => {
-                assert_eq!(fs::read(folder.join("engine")).unwrap(), BUILT)
+                assert_eq!(fs::read(folder.join("engine")).unwrap(), BUILT);
+                self.starts.begin(kind.provider)?;
             }
             EngineFiles::Nowhere => {}
         }
@@ -158,6 +174,20 @@ impl Starter for Fake {
         let is_wrong = mode == Some(Mode::Wrong);
         let fails = is_fake.then(|| Arc::clone(&self.fails));
         Ok(Box::new(FakeEngine { inner, provider: kind.provider, delay, is_wrong, fails }))
+    }
+}
+
+impl Starts {
+    fn begin(self, provider: Provider) -> Result<(), Rejection> {
+        match self {
+            Self::Well => {}
+            Self::Never => {
+                return Err(Rejection { provider, reason: "no memory on the GPU".to_owned() });
+            }
+            Self::WithPanic => panic!("the driver is of another version"),
+            Self::TooLate => thread::sleep(Duration::from_secs(600)),
+        }
+        Ok(())
     }
 }
 

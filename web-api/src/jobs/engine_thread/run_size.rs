@@ -6,8 +6,13 @@
 
 use std::time::Duration;
 
+use edge::engine::EngineKind;
+
 /// A run may take twice as long as one of a single input, and this much longer.
 const SLACK: Duration = Duration::from_millis(2);
+
+/// Runs become longer if one takes at most this part of the time of its inputs one by one.
+const GAIN: f64 = 0.75;
 
 /// After this number of runs, one has a single input again: the speed of a machine changes.
 const RUNS: u32 = 64;
@@ -15,6 +20,8 @@ const RUNS: u32 = 64;
 /// What the times of runs have shown.
 #[derive(Debug)]
 pub(super) struct RunSize {
+    /// The engine of the times.
+    engine: Option<EngineKind>,
     most: usize,
     /// The time of the last run of a single input, and how many runs there were since.
     single: Option<Duration>,
@@ -23,7 +30,7 @@ pub(super) struct RunSize {
 
 impl RunSize {
     pub(super) fn new() -> Self {
-        Self { most: usize::MAX, single: None, since: 0 }
+        Self { engine: None, most: usize::MAX, single: None, since: 0 }
     }
 
     /// The most inputs of the next run.
@@ -31,8 +38,11 @@ impl RunSize {
         if self.single.is_none() || self.since >= RUNS { 1 } else { self.most }
     }
 
-    /// A run of this number of inputs took this time.
-    pub(super) fn record(&mut self, n_inputs: usize, took: Duration) {
+    /// A run of this number of inputs took this time on the engine.
+    pub(super) fn record(&mut self, engine: EngineKind, n_inputs: usize, took: Duration) {
+        if self.engine != Some(engine) {
+            *self = Self { engine: Some(engine), ..Self::new() };
+        }
         self.since += 1;
         if n_inputs == 1 {
             self.single = Some(took);
@@ -41,7 +51,7 @@ impl RunSize {
         let Some(single) = self.single else { return };
         if took > 2 * single + SLACK {
             self.most = (n_inputs / 2).max(1);
-        } else if n_inputs >= self.most {
+        } else if n_inputs >= self.most && took <= single.mul_f64(n_inputs as f64 * GAIN) {
             self.most = self.most.saturating_mul(2);
         }
     }
@@ -49,7 +59,12 @@ impl RunSize {
 
 #[cfg(test)]
 mod tests {
+    use edge::engine::Provider;
+    use models::bundle::Precision;
+
     use super::*;
+
+    const CPU: EngineKind = EngineKind { provider: Provider::Cpu, precision: Precision::Fp32 };
 
     /// The sizes of runs of an engine while many wait.
     fn sizes(time: impl Fn(u32) -> u32, runs: usize) -> Vec<u32> {
@@ -57,7 +72,7 @@ mod tests {
         let each = (0..runs).map(|_| {
             let n_inputs = size.most().min(16);
             let count = u32::try_from(n_inputs).unwrap_or(u32::MAX);
-            size.record(n_inputs, Duration::from_millis(time(count).into()));
+            size.record(CPU, n_inputs, Duration::from_millis(time(count).into()));
             count
         });
         each.collect()
@@ -72,20 +87,31 @@ mod tests {
     #[test]
     fn an_engine_that_gains_nothing_has_short_runs() {
         let sizes = sizes(|n| 10 * n, 40);
-        assert!(sizes[5..].iter().all(|n| (1..=4).contains(n)), "{sizes:?}");
+        assert!(sizes[5..].iter().all(|n| (1..=2).contains(n)), "{sizes:?}");
     }
 
     #[test]
     fn an_engine_that_becomes_faster_is_noticed() {
         let mut size = RunSize::new();
-        size.record(1, Duration::from_millis(10));
-        size.record(16, Duration::from_millis(160));
+        size.record(CPU, 1, Duration::from_millis(10));
+        size.record(CPU, 16, Duration::from_millis(160));
         assert_eq!(size.most(), 8);
         for _ in 0..RUNS {
-            size.record(8, Duration::from_millis(80));
+            size.record(CPU, 8, Duration::from_millis(80));
         }
         assert_eq!(size.most(), 1, "measured again");
-        size.record(1, Duration::from_millis(40));
+        size.record(CPU, 1, Duration::from_millis(40));
         assert!(size.most() > 1);
+    }
+    #[test]
+    fn another_engine_is_measured_anew() {
+        let mut size = RunSize::new();
+        size.record(CPU, 1, Duration::from_millis(10));
+        size.record(CPU, 16, Duration::from_millis(160));
+        size.record(CPU, 8, Duration::from_millis(80));
+        assert_eq!(size.most(), 4);
+        let gpu = EngineKind { provider: Provider::Cuda, ..CPU };
+        size.record(gpu, 1, Duration::from_millis(2));
+        assert_eq!(size.most(), usize::MAX);
     }
 }

@@ -9,6 +9,7 @@ use edge::board::next_step;
 use edge::built::{self, BuildError};
 use edge::engine::cache::{Found, Stored};
 use edge::engine::{EngineKind, Provider, Rejection, check_provider};
+use edge::slot::remember_built;
 use models::fault::{AnyFault, Message};
 use serde::Serialize;
 use terminal::note;
@@ -97,6 +98,10 @@ fn build(place: &Place, kind: EngineKind, force: bool) -> Outcome {
     });
     match built {
         Ok(stored) => {
+            if let Some(ms) = stored.entry.about.image_ms {
+                let Place { cache, bundle, options, machine, .. } = place;
+                remember_built(cache, bundle, kind, options, machine, ms.get());
+            }
             for removed in &stored.removed {
                 note!("removed {} to make room: it was not used for the longest time", removed.key);
             }
