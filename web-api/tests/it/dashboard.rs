@@ -182,6 +182,7 @@ fn the_dashboard_is_complete() {
         "Galleries and store",
         "Access",
         "Process",
+        "Engines",
     ];
     assert_eq!(rows, expected);
     let queries = queries(&dashboard);
