@@ -86,7 +86,8 @@ export class Carry {
   }
 }
 
-const fileName = (gallery = selected()) => `${gallery}.handful`;
+/** As the gallery is called on the page, without what no file name has. */
+const fileName = (gallery = selected()) => `${galleryName(gallery).replaceAll(/[\\/:*?"<>|]/g, "-")}.handful`;
 const megabytes = (bytes) => `${(bytes / 1e6).toLocaleString(language, { maximumFractionDigits: 1 })} MB`;
 
 function result({ changes, new: taken, ahead, purged, examples, images }) {

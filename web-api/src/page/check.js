@@ -5,7 +5,7 @@ import { advice } from "./advice.js";
 import { doctor, selected } from "./api.js";
 import { button, byId, make, name, say, show } from "./dom.js";
 import { moveTo, takeOut } from "./move.js";
-import { t } from "./text.js";
+import { language, t } from "./text.js";
 import { thumbnail } from "./thumbnails.js";
 
 const MOST = 24; // of each kind
@@ -83,7 +83,10 @@ export class Check {
     show(byId("check-found"), true);
   }
 
-  /** What to do about the classes that have not enough; those that have say so in their rows. */
+  /**
+   * What to do about the classes that have not enough; those that have say so in their rows. The service writes its
+   * notes in English.
+   */
   #advise({ classes, notes, suspects, confusions, in_two_classes: shared }) {
     // What is shown below is not told twice.
     const told = new Set([...suspects, ...confusions].map((one) => one.example).concat(shared.flatMap(both)));
@@ -91,7 +94,7 @@ export class Check {
     const items = wanting.slice(0, MOST).map(adviceItem);
     const others = wanting.length - items.length;
     const more = others > 0 ? [t("check.moreClasses", { n: others })] : [];
-    byId("check-advice").replaceChildren(...items, ...[...more, ...notes].map((text) => make("li", "", text)));
+    byId("check-advice").replaceChildren(...items, ...[...more, ...(language === "en" ? notes : [])].map((text) => make("li", "", text)));
   }
 
   #suspect({ example, label, suggested_label: other, nearest }) {

@@ -1,7 +1,7 @@
 // What can be done about an answer: one click teaches its image as another class, or as none of the classes.
 
 import { create, enroll, enrollBackground, isReserved } from "./api.js";
-import { button, byId, make, name, say, show } from "./dom.js";
+import { button, byId, isSeen, make, name, reveal, say, show } from "./dom.js";
 import { definition } from "./meaning.js";
 import { moveTo } from "./move.js";
 import { enlargeNearest } from "./nearest.js";
@@ -194,7 +194,10 @@ export class Correct {
     const digit = Number(event.key);
     if (!(digit >= 1) || event.repeat || byId("correct").hidden || this.#entry?.live || isTaken(event)) return;
     const label = this.choices(this.#entry.answer.results[0])[digit - 1];
-    if (label) this.teach(this.#entry, label);
+    if (!label) return;
+    // A key must not act on what nobody sees: the first press shows it.
+    if (isSeen(byId("correct"))) this.teach(this.#entry, label);
+    else reveal(byId("correct"));
   }
 
   /** While a class is chosen, the camera holds the image that it is chosen for. */

@@ -19,6 +19,12 @@ export function reveal(element) {
   element.scrollIntoView({ behavior, block: height < innerHeight - HIDDEN ? "nearest" : "start" });
 }
 
+/** Whether a part of an element is in the window. */
+export function isSeen(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight;
+}
+
 /** Puts a message into an element and shows it; an empty message hides it. */
 export function say(element, message) {
   element.textContent = message ?? "";

@@ -9,7 +9,7 @@ import { Carry } from "./carry.js";
 import { Check } from "./check.js";
 import { Correct } from "./correct.js";
 import { open } from "./dialogs.js";
-import { byId, dropZone, fileInput, say, show, showErrors } from "./dom.js";
+import { byId, dropZone, fileInput, reveal, say, show, showErrors } from "./dom.js";
 import { renew } from "./enlarge.js";
 import { First } from "./first.js";
 import { picked } from "./folders.js";
@@ -125,6 +125,7 @@ async function startCamera(toTeach = false) {
     await camera.start(stopCamera);
     cameraButtons();
     look.live();
+    if (toTeach) reveal(byId("teach-camera"));
   } catch (error) {
     noCamera(error.message, true);
     if (toTeach) showErrors(byId("teach-errors"), [error.message]); // where the button is

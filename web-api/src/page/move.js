@@ -1,7 +1,7 @@
 // Examples are moved to another class or removed, however many, as changes that are undone at once.
 
 import { classNamed, moveExamples, removeExamples } from "./api.js";
-import { button, make } from "./dom.js";
+import { button, make, say } from "./dom.js";
 import { t } from "./text.js";
 
 const BATCH = 1000; // examples of one call
@@ -43,11 +43,15 @@ export function moveForm(labels, about, done) {
   const submit = button(t("images.move"), t("images.moveNow", { image: about }), () => form.requestSubmit());
   submit.classList.add("primary");
   const cancel = button(t("list.cancel"), t("images.stay", { image: about }), () => done(null));
-  const form = make("form", "rename", make("p", "field-label", t("images.where")), select, submit, cancel);
+  const error = make("p", "error");
+  error.setAttribute("role", "alert");
+  say(error, "");
+  const form = make("form", "rename", make("p", "field-label", t("images.where")), select, submit, cancel, error);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (select.selectedIndex > 0) done(select.value.slice(1));
-    else select.focus();
+    if (select.selectedIndex > 0) return done(select.value.slice(1));
+    say(error, t("images.choose-first"));
+    return select.focus();
   });
   form.addEventListener("keydown", (event) => {
     event.stopPropagation(); // the keys belong to the form, not to the images around it

@@ -92,7 +92,7 @@ export class Table {
     row.error.setAttribute("role", "alert");
     show(row.error, false);
     open.setAttribute("aria-label", t("table.row", { file: entry.file.name, answer: "…" }));
-    row.element = make("tr", "", cell("image", open), cell("what", row.answer, fileName(entry.file)), row.sure, cell("wrong", row.wrong, row.error));
+    row.element = make("tr", "", cell("image", open), cell("what", row.answer, fileName(entry.file)), row.sure, cell("wrong", make("p", "row-caption", t("table.wrong")), row.wrong, row.error));
     // All of the row does what its thumbnail does.
     row.element.addEventListener("click", (event) => { if (!event.target.closest("button, input, form, [role=menu]")) open.click(); });
     entry.row = row;

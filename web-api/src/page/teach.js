@@ -61,7 +61,6 @@ export class Teach {
   /** Follows the gallery: messages about another one, or about another state of it, may be wrong. */
   show({ revision }) {
     this.#revision = revision;
-    if (this.#gallery !== null && this.#gallery !== selected()) this.#discard();
     if (this.#gallery !== selected() || revision > this.#statusAt) {
       this.#quiet();
       showErrors(byId("teach-errors"), []);

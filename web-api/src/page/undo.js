@@ -22,6 +22,7 @@ export class Undo {
   constructor(changed) {
     this.#changed = changed;
     byId("done-button").addEventListener("click", () => this.#next(() => this.#offer && this.#take(this.#offer)));
+    byId("done-close").addEventListener("click", () => this.#hide());
     document.addEventListener("keydown", (event) => this.#key(event));
     // Behind an open dialog the bar takes no clicks, so it moves into it.
     document.addEventListener("close", () => document.body.append(byId("done")), true);
@@ -34,7 +35,6 @@ export class Undo {
 
   /** Offers nothing any more, such as when another gallery is shown. */
   forget() {
-    this.#offer = null;
     this.#last = null;
     this.#hide();
   }
@@ -66,6 +66,7 @@ export class Undo {
     show(byId("done-button"), offer !== null);
     byId("done-key").replaceChildren(...caps(["Ctrl", offer?.undone ? "Y" : "Z"]));
     show(byId("done-key"), offer !== null && !offer.through);
+    show(byId("done-close"), true);
     byId("done").classList.add("on");
     document.querySelector("dialog[open]")?.append(byId("done"));
     this.#timer = setTimeout(() => this.#expire(), SHOWN_MS);
@@ -77,7 +78,6 @@ export class Undo {
       this.#timer = setTimeout(() => this.#expire(), SHOWN_MS);
       return;
     }
-    this.#offer = null;
     this.#hide();
   }
 
@@ -85,7 +85,8 @@ export class Undo {
     clearTimeout(this.#timer);
     byId("done").classList.remove("on");
     byId("done-text").textContent = "";
-    for (const id of ["done-button", "done-key"]) show(byId(id), false);
+    this.#offer = null;
+    for (const id of ["done-button", "done-key", "done-close"]) show(byId(id), false);
   }
 
   #key(event) {

@@ -155,7 +155,7 @@ fn a_gallery_is_exported_with_a_key() {
     stage.wait_for_labels(&["mug"]);
     browser.click("#galleries-open");
     browser.click("#export");
-    browser.wait_for_text("#import-status", "Saved default.handful");
+    browser.wait_for_text("#import-status", "Saved My gallery.handful");
     assert_eq!(browser.text("#import-error"), "");
     assert!(!is_leaked(browser, &admin));
 }
