@@ -31,6 +31,6 @@ pub use error::EngineError;
 pub use gpu::{ProviderOptions, built_options, provider_options};
 pub use model::{CONTEXT_FILE, Engine, EngineFiles, EngineOptions, GpuOptions, Model};
 pub use onnxruntime::{built_providers, check_provider, library_version, load_library};
-pub(crate) use selection::one_line;
 pub use selection::{Rejection, SelectError, Selected, select, start_verified};
+pub(crate) use selection::{catch_panic, one_line};
 pub use state::{Candidate, CandidateState, EngineKind, EngineStates, Serving, Stage};

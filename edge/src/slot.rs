@@ -23,9 +23,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod arrival;
 mod child;
 mod in_use;
 mod remembered;
+mod same_bundle;
 mod starter;
 mod tuner;
 mod tuning;
@@ -34,6 +36,7 @@ mod watch;
 pub use child::{Builder, Job, Limits, RefusedBuild, SUBCOMMAND, build_as_child};
 pub use in_use::{EngineLease, Running, Slot};
 pub use remembered::remember_built;
+pub use same_bundle::SameBundle;
 pub use starter::{Starter, StartsEngines};
 pub use tuning::Tuning;
 pub use watch::EngineWatch;

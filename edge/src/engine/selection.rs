@@ -71,7 +71,7 @@ pub fn select(
 }
 
 /// Starts one provider and verifies it with `verify`. A panic in the library of an engine is a
-/// refusal like any other; this is the only place that catches one.
+/// refusal like any other.
 ///
 /// # Errors
 /// [`Rejection`] with the reason in one line.
@@ -82,9 +82,7 @@ pub fn start_verified(
     verify: &mut dyn FnMut(&mut dyn Engine) -> Result<(), String>,
 ) -> Result<Box<dyn Engine>, Rejection> {
     // Nothing of an attempt that panicked is used again.
-    let started = catch_unwind(AssertUnwindSafe(|| start(model, provider, options, verify)));
-    let started =
-        started.unwrap_or_else(|panic| Err(format!("it panicked: {}", panic_text(panic.as_ref()))));
+    let started = catch_panic(|| start(model, provider, options, verify)).flatten();
     started.map_err(|reason| Rejection { provider, reason: one_line(&reason) })
 }
 
@@ -108,6 +106,13 @@ fn load(
         Provider::Tract => Box::new(tract::Tract::load(model)?),
         other => Box::new(onnxruntime::OnnxRuntime::load(model, other, options)?),
     })
+}
+
+/// Does what an engine may answer with a panic, which becomes an error in one line. This is the only
+/// place that catches one.
+pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.map_err(|panic| one_line(&format!("it panicked: {}", panic_text(panic.as_ref()))))
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

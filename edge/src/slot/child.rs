@@ -2,7 +2,8 @@
 //!
 //! The parent writes a [`Job`] as one line of JSON to the child's standard input and keeps it open:
 //! at its end the child ends too, also if the parent was killed. The child writes one line of JSON
-//! for each stage, and one with the result. Lines of other kinds are not read: libraries write.
+//! for each stage, and one with the result. All else that it writes is passed over: libraries write
+//! what they like, also half a line or bytes that are no text.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -13,23 +14,22 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use models::bundle::{Bundle, BundleLimits, Manifest, Precision};
-use rustix::process::{Pid, Signal, kill_process_group, setpriority_process};
+use models::bundle::{Bundle, Precision};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, setpriority_process, waitid,
+};
 use serde::{Deserialize, Serialize};
 
+use super::same_bundle::SameBundle;
 use super::starter::Starter;
 use crate::backbone::{time_an_image, verify_against_fp32};
 use crate::engine::{
-    Engine, EngineFiles, EngineKind, EngineOptions, GpuOptions, PrecisionChoice, Provider, Stage,
-    one_line,
+    EngineFiles, EngineKind, EngineOptions, GpuOptions, PrecisionChoice, Provider, Rejection,
+    Stage, one_line,
 };
 
 /// The hidden subcommand with which a program builds an engine as a child.
 pub const SUBCOMMAND: &str = "build-engine";
-
-/// Why nothing is built of a bundle that was replaced.
-pub(super) const OTHER_BUNDLE: &str =
-    "the bundle was replaced while the service runs; start the service anew";
 
 /// How long a stop of the parent may stay unseen.
 const POLL: Duration = Duration::from_millis(50);
@@ -37,8 +37,8 @@ const POLL: Duration = Duration::from_millis(50);
 /// The lowest priority, on the scale of `nice`.
 const LOWEST_PRIORITY: i32 = 19;
 
-/// More than a line of the child has.
-const MAX_LINE_BYTES: u64 = 64 * 1024;
+/// More bytes than a line of a child has.
+const MAX_LINE: u64 = 64 * 1024;
 
 /// The process that builds an engine.
 #[derive(Debug, Clone, Default)]
@@ -53,8 +53,7 @@ pub struct Builder {
 
 impl Job {
     pub(super) fn new(
-        bundle: PathBuf,
-        manifest: &Manifest,
+        bundle: SameBundle,
         kind: EngineKind,
         options: &EngineOptions,
         folder: Option<PathBuf>,
@@ -62,7 +61,6 @@ impl Job {
         let EngineOptions { onnxruntime, threads, gpu, .. } = options;
         Self {
             bundle,
-            manifest: manifest.sha256(),
             provider: kind.provider.word().to_owned(),
             precision: kind.precision,
             onnxruntime: onnxruntime.clone(),
@@ -132,10 +130,8 @@ impl Default for Limits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
-    /// The folder of the bundle.
-    pub bundle: PathBuf,
-    /// What [`Manifest::sha256`] has to be: another bundle may lie there now.
-    pub manifest: String,
+    /// The bundle.
+    pub bundle: SameBundle,
     /// The word for the provider.
     pub provider: String,
     /// The arithmetic of the file.
@@ -163,6 +159,8 @@ pub enum RefusedBuild {
     Failed(String),
     /// The engine cannot be used: it would be the same another time.
     Refused(String),
+    /// The bundle in use is not in its folder any more: nothing is known of the engine.
+    Replaced(String),
 }
 
 /// A line of a child.
@@ -172,6 +170,7 @@ enum Line {
     Stage(String),
     Ms(f64),
     Refused(String),
+    Replaced(String),
 }
 
 /// Runs a child and waits for its result: the time of one image in milliseconds. The child is
@@ -186,11 +185,12 @@ pub(super) fn run(
     stop: &Receiver<()>,
     on_stage: &mut dyn FnMut(Stage),
 ) -> Result<f64, RefusedBuild> {
-    let mut child = Killed(spawn(builder).map_err(failed("cannot be started"))?);
+    let child = spawn(builder).map_err(failed("cannot be started"))?;
+    let mut child = Killed { child, is_over: false };
     // Before the child has its job, and so before it does anything.
-    limit(&child.0, limits).map_err(failed("cannot be limited"))?;
-    let mut stdin = child.0.stdin.take().expect("invariant: it is piped");
-    let stdout = child.0.stdout.take().expect("invariant: it is piped");
+    limit(&child.child, limits).map_err(failed("cannot be limited"))?;
+    let mut stdin = child.child.stdin.take().expect("invariant: it is piped");
+    let stdout = child.child.stdout.take().expect("invariant: it is piped");
     let text = serde_json::to_string(job).map_err(failed("cannot be given its job"))?;
     // A child that has ended already says why below.
     let _ = writeln!(stdin, "{text}");
@@ -198,20 +198,15 @@ pub(super) fn run(
     let end = Instant::now() + limits.deadline;
     loop {
         match lines.recv_timeout(POLL) {
-            Ok(Line::Stage(word)) => {
-                if let Some(stage) = Stage::ALL.into_iter().find(|stage| stage.word() == word) {
-                    on_stage(stage);
+            Ok(line) => {
+                if let Some(result) = take(line, on_stage) {
+                    return result;
                 }
             }
-            Ok(Line::Ms(ms)) if ms.is_finite() && ms > 0.0 => return Ok(ms),
-            Ok(Line::Ms(ms)) => {
-                return Err(RefusedBuild::Refused(format!("it was timed at {ms} ms an image")));
-            }
-            Ok(Line::Refused(reason)) => return Err(RefusedBuild::Refused(one_line(&reason))),
-            Err(RecvTimeoutError::Disconnected) => match child.0.try_wait() {
-                Ok(Some(status)) => return Err(RefusedBuild::Failed(ended(status))),
-                _ => thread::sleep(POLL / 10),
-            },
+            Err(RecvTimeoutError::Disconnected) if child.has_ended() => return Err(child.reason()),
+            Err(RecvTimeoutError::Disconnected) => thread::sleep(POLL / 10),
+            // What the child has started may hold its output open.
+            Err(RecvTimeoutError::Timeout) if child.has_ended() => child.kill(),
             Err(RecvTimeoutError::Timeout) => {}
         }
         if stop.try_recv() == Err(TryRecvError::Disconnected) {
@@ -223,6 +218,20 @@ pub(super) fn run(
             return Err(RefusedBuild::Failed(reason));
         }
     }
+}
+
+/// The result, if the line is one.
+fn take(line: Line, on_stage: &mut dyn FnMut(Stage)) -> Option<Result<f64, RefusedBuild>> {
+    Some(match line {
+        Line::Stage(word) => {
+            Stage::ALL.into_iter().filter(|stage| stage.word() == word).for_each(on_stage);
+            return None;
+        }
+        Line::Ms(ms) if ms.is_finite() && ms > 0.0 => Ok(ms),
+        Line::Ms(ms) => Err(RefusedBuild::Refused(format!("it was timed at {ms} ms an image"))),
+        Line::Refused(reason) => Err(RefusedBuild::Refused(one_line(&reason))),
+        Line::Replaced(reason) => Err(RefusedBuild::Replaced(one_line(&reason))),
+    })
 }
 
 fn failed<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> RefusedBuild {
@@ -246,17 +255,15 @@ fn spawn(builder: &Builder) -> io::Result<Child> {
 fn limit(child: &Child, limits: &Limits) -> io::Result<()> {
     use rustix::process::{Resource, Rlimit, prlimit};
 
-    let pid = Pid::from_child(child);
-    // A service manager may forbid it, which is no reason to build nothing.
-    let _ = setpriority_process(Some(pid), LOWEST_PRIORITY);
-    for (resource, most) in [
-        (Resource::As, limits.max_memory_bytes),
-        (Resource::Fsize, limits.max_file_bytes),
-        // A crash is reported; its memory is not wanted on the disk.
-        (Resource::Core, Some(0)),
-    ] {
+    give_way(child);
+    let pid = Some(Pid::from_child(child));
+    // A crash is reported; its memory is not wanted on the disk.
+    let _ = prlimit(pid, Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    for (resource, most) in
+        [(Resource::As, limits.max_memory_bytes), (Resource::Fsize, limits.max_file_bytes)]
+    {
         if most.is_some() {
-            prlimit(Some(pid), resource, Rlimit { current: most, maximum: most })?;
+            prlimit(pid, resource, Rlimit { current: most, maximum: most })?;
         }
     }
     Ok(())
@@ -264,26 +271,35 @@ fn limit(child: &Child, limits: &Limits) -> io::Result<()> {
 
 #[cfg(not(target_os = "linux"))]
 fn limit(child: &Child, _: &Limits) -> io::Result<()> {
-    let _ = setpriority_process(Some(Pid::from_child(child)), LOWEST_PRIORITY);
+    give_way(child);
     Ok(())
+}
+
+/// A wish: an engine that is built at the usual priority is better than none. A sandbox may forbid
+/// the call.
+fn give_way(child: &Child) {
+    let _ = setpriority_process(Some(Pid::from_child(child)), LOWEST_PRIORITY);
 }
 
 fn read_lines(stdout: ChildStdout) -> io::Result<Receiver<Line>> {
     let (sender, lines) = channel();
     thread::Builder::new().name("build-output".to_owned()).spawn(move || {
-        let mut output = BufReader::new(stdout);
-        let mut text = Vec::new();
-        // A library may write anything, such as text without an end or in another encoding.
-        while let Ok(1..) = output.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut text) {
-            let line = serde_json::from_slice(&text);
-            text.clear();
-            let Ok(line) = line else { continue };
+        let mut stdout = BufReader::new(stdout);
+        while let Some(bytes) = next_line(&mut stdout) {
+            let Ok(line) = serde_json::from_slice(&bytes) else { continue };
             if sender.send(line).is_err() {
                 break;
             }
         }
     })?;
     Ok(lines)
+}
+
+/// The next line, or as much of it as is held at once; `None` at the end.
+fn next_line(from: &mut impl BufRead) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = from.take(MAX_LINE).read_until(b'\n', &mut bytes);
+    read.ok().filter(|count| *count > 0).map(|_| bytes)
 }
 
 /// Why a child without a result has ended.
@@ -302,16 +318,43 @@ fn ended(status: ExitStatus) -> String {
 }
 
 /// A child that is gone after this, with all that it started.
-struct Killed(Child);
+struct Killed {
+    child: Child,
+    is_over: bool,
+}
+
+impl Killed {
+    /// Whether it has ended. It keeps its number until it is waited for.
+    fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        matches!(waitid(WaitId::Pid(Pid::from_child(&self.child)), options), Ok(Some(_)))
+    }
+
+    /// Why it has ended without a result.
+    fn reason(&mut self) -> RefusedBuild {
+        self.end().map_or_else(failed("cannot be waited for"), |status| {
+            RefusedBuild::Failed(ended(status))
+        })
+    }
+
+    fn kill(&self) {
+        // The number of one that was waited for may be that of another process now.
+        if !self.is_over {
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        }
+    }
+
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        self.kill();
+        self.is_over = true;
+        self.child.wait()
+    }
+}
 
 impl Drop for Killed {
     fn drop(&mut self) {
-        // After its result it has nothing left to do. The number of one that has ended may be that
-        // of another process now.
-        if !matches!(self.0.try_wait(), Ok(Some(_))) {
-            let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
-            let _ = self.0.wait();
-        }
+        // After its result it has nothing left to do.
+        let _ = self.end();
     }
 }
 
@@ -325,9 +368,8 @@ pub fn build_as_child(starter: &dyn Starter) -> ExitCode {
         _ => return ExitCode::from(2),
     };
     end_with_parent();
-    be_first_to_be_killed();
-    let result = build(&job, starter);
-    say(&result.map_or_else(Line::Refused, Line::Ms));
+    be_killed_first();
+    say(&build(&job, starter));
     ExitCode::SUCCESS
 }
 
@@ -342,51 +384,54 @@ fn end_with_parent() {
     let _ = thread::Builder::new().name("parent".to_owned()).spawn(watch);
 }
 
-/// If memory is short, the system ends this process before the one that answers.
-fn be_first_to_be_killed() {
+/// Where memory ends, the system ends this process and not the one that answers requests.
+fn be_killed_first() {
+    // Without it the system chooses by size.
     #[cfg(target_os = "linux")]
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
 }
 
-fn build(job: &Job, starter: &dyn Starter) -> Result<f64, String> {
+/// The last line.
+fn build(job: &Job, starter: &dyn Starter) -> Line {
     say(&Line::Stage(Stage::Starting.word().to_owned()));
-    let bundle = Bundle::open(&job.bundle, &BundleLimits::default());
-    let bundle = bundle.map_err(|error| error.to_string())?;
-    if bundle.manifest.sha256() != job.manifest {
-        return Err(OTHER_BUNDLE.to_owned());
+    match job.bundle.open() {
+        Ok(bundle) => try_to_build(job, &bundle, starter).map_or_else(Line::Refused, Line::Ms),
+        Err(reason) => Line::Replaced(reason),
     }
+}
+
+fn try_to_build(job: &Job, bundle: &Bundle, starter: &dyn Starter) -> Result<f64, String> {
     let provider = Provider::ALL.into_iter().find(|one| one.word() == job.provider);
     let provider = provider.ok_or_else(|| format!("unknown provider {}", job.provider))?;
     let kind = EngineKind { provider, precision: job.precision };
-    say(&Line::Stage(Stage::Loading.word().to_owned()));
     let mut options = job.options();
-    let mut engine = start(starter, &bundle, kind, &options)?;
-    if let EngineFiles::Build(folder) = options.gpu.files {
-        // Some of its files are written when it ends. The service loads these files, so they are
-        // what is verified: an engine that cannot be loaded fails here.
-        drop(engine);
-        options.gpu.files = EngineFiles::Built(folder);
-        engine = start(starter, &bundle, kind, &options)?;
-    }
+    say(&Line::Stage(Stage::Loading.word().to_owned()));
+    let started = starter.start(bundle, kind, &options);
+    let mut engine = started.map_err(|rejection| rejection.reason)?;
     say(&Line::Stage(Stage::Verifying.word().to_owned()));
+    if let Some(folder) = &job.folder {
+        // Some of its files are written when it ends.
+        drop(engine);
+        // As the process that serves will: what crashes then crashes here first.
+        options.gpu.files = EngineFiles::Built(folder.clone());
+        let started = starter.start(bundle, kind, &options);
+        engine = started.map_err(|Rejection { reason, .. }| format!("once built: {reason}"))?;
+    }
     verify_against_fp32(engine.as_mut(), &bundle.manifest, job.precision)?;
     say(&Line::Stage(Stage::Measuring.word().to_owned()));
     time_an_image(engine.as_mut(), &bundle.manifest).map_err(|error| error.to_string())
 }
 
-fn start(
-    starter: &dyn Starter,
-    bundle: &Bundle,
-    kind: EngineKind,
-    options: &EngineOptions,
-) -> Result<Box<dyn Engine>, String> {
-    starter.start(bundle, kind, options).map_err(|rejection| rejection.reason)
+fn say(line: &Line) {
+    // Without a parent that reads, this process ends.
+    let _ = write_line(&mut io::stdout().lock(), line);
 }
 
-fn say(line: &Line) {
+fn write_line(to: &mut dyn Write, line: &Line) -> io::Result<()> {
     let text = serde_json::to_string(line).expect("invariant: words and numbers are JSON");
-    let mut stdout = io::stdout().lock();
-    // A library may have left a line without its end. Without a parent that reads, this process
-    // ends.
-    let _ = writeln!(stdout, "\n{text}").and_then(|()| stdout.flush());
+    // A library may have written half a line.
+    writeln!(to, "\n{text}").and_then(|()| to.flush())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,14 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 
 use super::watch::EngineWatch;
 use crate::backbone::EmbedError;
-use crate::engine::{CandidateState, Engine, EngineError, EngineKind, EngineStates, Serving};
+use crate::engine::{
+    CandidateState, Engine, EngineError, EngineKind, EngineStates, Serving, catch_panic,
+};
 
 /// An engine that has passed its self-test.
 pub struct Running {
@@ -225,8 +226,7 @@ impl Slot {
 
 /// A panic of an engine as its failure: another one can take over.
 fn caught<T>(work: impl FnOnce() -> Result<T, EmbedError>) -> Result<T, EmbedError> {
-    let panicked = |_| Err(EngineError::Refused("it panicked".to_owned()).into());
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
+    catch_panic(work).unwrap_or_else(|reason| Err(EngineError::Refused(reason).into()))
 }
 
 #[cfg(test)]

@@ -3,35 +3,29 @@
 //! The states are the whole memory of it: [`next`] takes from them what to do, and each step ends
 //! in a state.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use models::bundle::{Bundle, BundleLimits, Manifest};
+use models::bundle::Bundle;
 
-use super::child::{Job, OTHER_BUNDLE, RefusedBuild, run};
+use super::arrival::{self, Arrival};
+use super::child::{Job, RefusedBuild, run};
 use super::in_use::{Running, Slot};
 use super::remembered::Remembered;
+use super::same_bundle::SameBundle;
 use super::tuning::{Tuning, TuningFacts};
 use super::watch::EngineWatch;
-use crate::backbone::verify_against_fp32;
 use crate::built::{is_kept, made_for};
 use crate::engine::cache::{About, CacheError, Entry, Found, Machine, MadeFor, Milliseconds};
 use crate::engine::{
     Candidate, CandidateState, EngineError, EngineFiles, EngineKind, EngineOptions, EngineStates,
-    Provider, Rejection, Stage,
+    Provider, Stage,
 };
 
 /// The longest wait for a time without requests. A service that is never idle is measured too.
 const MOST_QUIETS: u32 = 20;
-
-/// How long the end of the thread is waited for.
-const LONGEST_STOP: Duration = Duration::from_secs(2);
-
-/// How often it is asked whether it has ended.
-const POLL: Duration = Duration::from_millis(5);
 
 /// The reason of an engine that was being started when this program ended; it stays only then.
 const ENDED_BY_START: &str = "this program ended while it started; `handful engines build` tries \
@@ -46,13 +40,8 @@ struct Tuner {
 impl Drop for Tuner {
     fn drop(&mut self) {
         self.stop.take();
-        let Some(thread) = self.thread.take() else { return };
-        // Its child is ended at once. The start of an engine in this process cannot be: it may take
-        // minutes, and ends with the process.
-        let end = Instant::now() + LONGEST_STOP;
-        while !thread.is_finished() && Instant::now() < end {
-            thread::sleep(POLL);
-        }
+        // A thread that has panicked has stopped as well.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
@@ -60,8 +49,8 @@ impl Drop for Tuner {
 struct Trials {
     tuning: Tuning,
     options: EngineOptions,
-    bundle: PathBuf,
-    manifest: Manifest,
+    bundle: SameBundle,
+    bundle_name: String,
     /// What the engines that are kept are built for.
     made_for: Vec<(EngineKind, MadeFor)>,
     remembered: Remembered,
@@ -154,8 +143,8 @@ pub(crate) fn tune(
     let trials = Trials {
         tuning: tuning.clone(),
         options: options.clone(),
-        bundle: bundle.path.clone(),
-        manifest: bundle.manifest.clone(),
+        bundle: SameBundle::of(bundle),
+        bundle_name: bundle.manifest.name.clone(),
         made_for,
         remembered,
         watch: watch.clone(),
@@ -212,9 +201,11 @@ impl Trials {
                         }
                     }),
                     Err(RefusedBuild::Stopped) => return,
-                    Err(RefusedBuild::Failed(reason) | RefusedBuild::Refused(reason)) => {
-                        return self.give_up(&reason);
-                    }
+                    Err(
+                        RefusedBuild::Failed(reason)
+                        | RefusedBuild::Refused(reason)
+                        | RefusedBuild::Replaced(reason),
+                    ) => return self.give_up(&reason),
                 },
                 Next::Try(kind) => {
                     let tries = self.remembered.tries(kind) + 1;
@@ -223,6 +214,10 @@ impl Trials {
                         Err(RefusedBuild::Failed(reason)) => self.refuse(kind, reason, tries),
                         Err(RefusedBuild::Refused(reason)) => {
                             self.refuse(kind, reason, Tuning::MAX_TRIES);
+                        }
+                        // What is remembered is of the bundle in use, which is not at fault.
+                        Err(RefusedBuild::Replaced(reason)) => {
+                            self.set(kind, CandidateState::Refused { reason, until: None });
                         }
                         Ok(()) => {}
                     }
@@ -255,10 +250,11 @@ impl Trials {
         }
         self.set(kind, CandidateState::Verifying);
         self.remembered.refuse(kind, ENDED_BY_START, tries);
-        let started = catch_unwind(AssertUnwindSafe(|| self.start(kind, files)));
-        let started = started.unwrap_or_else(|_| Err("it panicked as it started".to_owned()));
-        let running = started.map_err(RefusedBuild::Failed)?;
-        self.remembered.measure(kind, ms);
+        let started = self.start(kind, files);
+        if !matches!(started, Err(RefusedBuild::Failed(_))) {
+            self.remembered.measure(kind, ms);
+        }
+        let running = started?;
         self.set(kind, CandidateState::Ready { ms: Some(ms) });
         // Without a slot this thread is stopped next.
         let _ = self.ready.send(Running { ms: Some(ms), ..running });
@@ -310,7 +306,7 @@ impl Trials {
         };
         self.await_quiet()?;
         let folder = new.as_ref().map(|new| new.folder().to_owned());
-        let job = Job::new(self.bundle.clone(), &self.manifest, kind, &self.options, folder);
+        let job = Job::new(self.bundle.clone(), kind, &self.options, folder);
         let since = SystemTime::now();
         let mut on_stage = |stage: Stage| {
             let building = CandidateState::Building { stage, since };
@@ -327,7 +323,7 @@ impl Trials {
             let took = since.elapsed().unwrap_or_default().as_millis();
             let build_ms = u64::try_from(took).unwrap_or(u64::MAX);
             let image_ms = Some(Milliseconds::new(ms));
-            let bundle = self.manifest.name.clone();
+            let bundle = self.bundle_name.clone();
             new.finish(About { made_for, bundle, build_ms, image_ms }).map_err(not_kept)?;
         }
         self.remembered.measure(kind, ms);
@@ -335,18 +331,11 @@ impl Trials {
     }
 
     /// Starts a candidate in this process, where it is verified once more.
-    fn start(&self, kind: EngineKind, files: EngineFiles) -> Result<Running, String> {
-        let bundle = Bundle::open(&self.bundle, &BundleLimits::default());
-        let bundle = bundle.map_err(|error| error.to_string())?;
-        if bundle.manifest != self.manifest {
-            return Err(OTHER_BUNDLE.to_owned());
-        }
+    fn start(&self, kind: EngineKind, files: EngineFiles) -> Result<Running, RefusedBuild> {
         let mut options = self.options.clone();
         options.gpu.files = files;
-        let started = self.tuning.starter.start(&bundle, kind, &options);
-        let mut engine = started.map_err(|Rejection { reason, .. }| reason)?;
-        verify_against_fp32(engine.as_mut(), &bundle.manifest, kind.precision)?;
-        Ok(Running { engine, kind, ms: None })
+        let (starter, bundle) = (Arc::clone(&self.tuning.starter), self.bundle.clone());
+        arrival::start(Arrival { starter, bundle, kind, options }, &self.stop)
     }
 
     fn refuse(&mut self, kind: EngineKind, reason: String, tries: u32) {
