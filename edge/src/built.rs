@@ -36,7 +36,7 @@ use crate::engine::{
     built_options,
 };
 
-/// The provider whose engines are kept. What CUDA compiles is kept by its driver.
+/// The provider whose engines are kept as files. What CUDA compiles is kept by its driver.
 const KEPT: Provider = Provider::TensorRt;
 
 /// Why an engine was not built.

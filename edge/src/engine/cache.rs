@@ -4,6 +4,7 @@
 //! A folder appears whole or not at all: its files are written into a hidden folder beside it,
 //! which is renamed at the end. Its `manifest.json` has the size and the SHA-256 of each file, so
 //! that a cut file, or one of another version, is not given to an engine; such a folder is removed.
+//! Several processes may share the cache: each locks it while it removes or replaces an engine.
 //!
 //! All engines together have a largest size. Beyond it, those are removed that were not used for
 //! the longest time, but never the newest one.

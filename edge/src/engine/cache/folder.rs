@@ -9,7 +9,7 @@ use models::disk;
 
 use super::entry::{self, About, Manifest};
 use super::key::Key;
-use super::leftovers;
+use super::leftovers::{self, LOCK};
 
 /// The most bytes of all engines, unless set otherwise. One engine has 5 to 200 MB.
 pub const DEFAULT_MAX_BYTES: u64 = 2 << 30;
@@ -128,23 +128,40 @@ impl EngineCache {
     /// The engine of a key, with every byte verified. One that is not whole is removed.
     #[must_use]
     pub fn open(&self, key: &Key) -> Found {
+        let found = self.look(key);
+        let Found::Refused(_) = found else { return found };
+        // One that cannot be locked or removed stays, and is refused again.
+        let Ok(_lock) = self.lock() else { return found };
+        // Another process may have written it anew since.
+        let found = self.look(key);
+        if let Found::Refused(_) = found {
+            let _ = remove(&self.root.join(key.as_str()));
+        }
+        found
+    }
+
+    /// The same, and nothing is removed.
+    fn look(&self, key: &Key) -> Found {
         let folder = self.root.join(key.as_str());
         if !folder.is_dir() {
             return Found::Absent;
         }
         let manifest = Manifest::read(&folder, key);
-        let checked = manifest.and_then(|found| found.check(&folder).map(|()| found));
-        match checked {
+        match manifest.and_then(|found| found.check(&folder).map(|()| found)) {
             Ok(manifest) => {
                 touch(&folder);
                 Found::Whole(Box::new(entry(key, folder, manifest)))
             }
-            Err(reason) => {
-                // One that stays is refused again.
-                let _ = remove(&folder);
-                Found::Refused(reason)
-            }
+            Err(reason) => Found::Refused(reason),
         }
+    }
+
+    /// Keeps other processes from removing and replacing engines until it is dropped.
+    pub(super) fn lock(&self) -> io::Result<File> {
+        let path = self.root.join(LOCK);
+        let lock = File::options().write(true).create(true).truncate(false).open(path)?;
+        lock.lock()?;
+        Ok(lock)
     }
 
     /// All engines, the one that was used last first.
@@ -163,6 +180,8 @@ impl EngineCache {
     /// # Errors
     /// [`CacheError`] if one cannot be removed; those before it are.
     pub fn clear(&self, which: &Clear) -> Result<Vec<Listed>, CacheError> {
+        // Without a folder there is nothing to lock.
+        let _lock = self.lock();
         let mut listed = self.list()?;
         listed.retain(|one| match which {
             Clear::All => true,
@@ -196,19 +215,22 @@ impl EngineCache {
     }
 
     /// Removes the engines that were not used for the longest time until the rest is small enough.
-    pub(super) fn shrink(&self, newest: &Key) -> Result<Vec<Listed>, CacheError> {
-        let mut listed = self.list()?;
+    /// One that cannot be removed stays: the next engine tries again.
+    pub(super) fn shrink(&self, newest: &Key) -> Vec<Listed> {
+        let _lock = self.lock();
+        let mut listed = self.list().unwrap_or_default();
         let mut bytes: u64 = listed.iter().map(|one| one.bytes).sum();
         let mut removed = Vec::new();
         listed.retain(|one| one.key != *newest);
         while bytes > self.max_bytes
             && let Some(oldest) = listed.pop()
         {
-            self.remove(&oldest.key)?;
-            bytes -= oldest.bytes;
-            removed.push(oldest);
+            if self.remove(&oldest.key).is_ok() {
+                bytes -= oldest.bytes;
+                removed.push(oldest);
+            }
         }
-        Ok(removed)
+        removed
     }
 
     fn keys(&self) -> Result<Vec<Key>, CacheError> {

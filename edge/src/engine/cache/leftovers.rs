@@ -9,7 +9,8 @@ use models::disk;
 /// How the names of folders begin in which an engine is built.
 pub(super) const PREFIX: &str = ".new-";
 
-/// The file that is locked while a build writes into its folder.
+/// The file that is locked while a build writes into its folder, and that of the folder of all
+/// engines while one is removed or replaced.
 pub(super) const LOCK: &str = ".lock";
 
 /// A folder without a lock is left by a build that was stopped at its very start.

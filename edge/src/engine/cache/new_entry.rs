@@ -77,18 +77,19 @@ impl NewEntry {
         let place = self.cache.root().join(self.key.as_str());
         self.rename(&place)?;
         let entry = folder::entry(&self.key, place, manifest);
-        // The engine is in its place. What cannot be removed is tried again with the next one.
-        let removed = self.cache.shrink(&self.key).unwrap_or_default();
+        let removed = self.cache.shrink(&self.key);
         Ok(Stored { entry, removed })
     }
 
     fn rename(&self, place: &Path) -> Result<(), CacheError> {
         let _ = fs::remove_file(self.folder.join(LOCK));
+        let root = self.cache.root();
+        let _lock = self.cache.lock().map_err(CacheError::new("lock", root))?;
         // A folder is not renamed over one with files.
         folder::remove(place).map_err(CacheError::new("replace", place))?;
         fs::rename(&self.folder, place).map_err(CacheError::new("write", place))?;
-        let synced = File::open(self.cache.root()).and_then(|root| root.sync_all());
-        synced.map_err(CacheError::new("write", self.cache.root()))
+        let synced = File::open(root).and_then(|root| root.sync_all());
+        synced.map_err(CacheError::new("write", root))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::Path;
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use models::bundle::Precision;
 
@@ -36,7 +36,7 @@ fn key(onnx: &[u8]) -> Key {
 fn store(cache: &EngineCache, onnx: &[u8]) -> Stored {
     let new = cache.begin(&key(onnx)).unwrap();
     fs::write(new.folder().join("context.onnx"), [7; 100]).unwrap();
-    fs::write(new.folder().join("timing.cache"), [8; 10]).unwrap();
+    fs::write(new.folder().join("kernels.engine"), [8; 10]).unwrap();
     new.finish(about(onnx)).unwrap()
 }
 
@@ -44,13 +44,13 @@ fn store(cache: &EngineCache, onnx: &[u8]) -> Stored {
 fn age(cache: &EngineCache, onnx: &[u8], seconds: u64) {
     let manifest = entry::manifest_path(&cache.root().join(key(onnx).as_str()));
     let file = File::options().append(true).open(manifest).unwrap();
-    let time = SystemTime::now() - std::time::Duration::from_secs(seconds);
+    let time = SystemTime::now() - Duration::from_secs(seconds);
     file.set_modified(time).unwrap();
 }
 
 fn hidden(cache: &EngineCache) -> usize {
     let entries = fs::read_dir(cache.root()).unwrap().flatten();
-    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with('.')).count()
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(".new-")).count()
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn damage_is_refused_and_removed() {
     let cases: [(Damage, &str); 7] = [
         (|folder| fs::write(folder.join("context.onnx"), [7; 50]).unwrap(), "50 bytes, expected"),
         (|folder| fs::write(folder.join("context.onnx"), [6; 100]).unwrap(), "other bytes"),
-        (|folder| fs::remove_file(folder.join("timing.cache")).unwrap(), "is missing"),
+        (|folder| fs::remove_file(folder.join("kernels.engine")).unwrap(), "is missing"),
         (|folder| fs::write(folder.join("more"), "x").unwrap(), "no part of it"),
         (|folder| fs::remove_file(folder.join("manifest.json")).unwrap(), "its manifest"),
         (|folder| fs::write(folder.join("manifest.json"), "{\"form\": 9}").unwrap(), "version"),
@@ -204,6 +204,44 @@ fn what_a_killed_build_left_is_removed_by_the_next_but_not_a_running_one() {
 }
 
 #[test]
+fn an_engine_that_is_written_anew_is_not_removed() {
+    let (_folder, cache) = cache();
+    let folder = store(&cache, b"a").entry.folder;
+    let whole = cache.root().join("whole");
+    fs::rename(&folder, &whole).unwrap();
+    // Another process replaces an engine while this one reads it.
+    fs::create_dir(&folder).unwrap();
+    let lock = cache.lock().unwrap();
+    let found = thread::scope(|scope| {
+        let reader = scope.spawn(|| cache.open(&key(b"a")));
+        // Long enough for the reader to find that it is not whole.
+        thread::sleep(Duration::from_millis(100));
+        assert!(!reader.is_finished(), "it does not wait");
+        fs::remove_dir(&folder).unwrap();
+        fs::rename(&whole, &folder).unwrap();
+        drop(lock);
+        reader.join().unwrap()
+    });
+    assert!(matches!(found, Found::Whole(_)), "{found:?}");
+    assert!(matches!(cache.open(&key(b"a")), Found::Whole(_)));
+}
+
+#[test]
+fn what_cannot_be_removed_fails_no_build() {
+    let (_folder, cache) = cache();
+    store(&cache, b"a");
+    age(&cache, b"a", 20);
+    // A file is no engine, and is not removed as a folder.
+    let file = cache.root().join(key(b"x").as_str());
+    fs::write(&file, "x").unwrap();
+    let tiny = cache.clone().with_max_bytes(1);
+    let Stored { entry, removed } = store(&tiny, b"b");
+    assert!(file.is_file());
+    assert_eq!(removed.iter().map(|one| one.key.clone()).collect::<Vec<_>>(), [key(b"a")]);
+    assert_eq!(cache.open(&key(b"b")), Found::Whole(Box::new(entry)));
+}
+
+#[test]
 fn a_reader_never_sees_a_half_engine() {
     let (_folder, cache) = cache();
     store(&cache, b"a");
@@ -218,8 +256,11 @@ fn a_reader_never_sees_a_half_engine() {
             let folder = cache.root().join(key(b"a").as_str());
             let text = fs::read(folder.join("context.onnx"));
             assert!(text.is_err() || text.is_ok_and(|bytes| bytes == [7; 100]));
+            let found = cache.open(&key(b"a"));
+            assert!(!matches!(found, Found::Refused(_)), "{found:?}");
         }
     });
+    assert!(matches!(cache.open(&key(b"a")), Found::Whole(_)), "none was removed");
 }
 
 #[test]
