@@ -54,14 +54,20 @@ pub struct DecodeQueue {
 /// What the threads share.
 struct Work {
     jobs: FairQueue<Job>,
-    /// The most of them of one priority.
-    max_decoded: usize,
+    /// The most inputs of a run of the engine in use.
+    batch: Arc<AtomicUsize>,
     /// Decoded images that wait for the engine.
     high: AtomicUsize,
     normal: AtomicUsize,
 }
 
 impl Work {
+    /// The most decoded images of one priority that wait for the engine.
+    fn max_decoded(&self) -> usize {
+        let [least, most] = DECODED;
+        self.batch.load(Ordering::Relaxed).clamp(least, most)
+    }
+
     // For each priority its own: images that the engine serves late must not stop those that it
     // serves soon.
     fn decoded(&self, priority: Priority) -> &AtomicUsize {
@@ -111,15 +117,18 @@ struct Job {
 
 impl DecodeQueue {
     /// A queue of at most `max_queue` images that wait or are being processed, for an engine that
-    /// runs `batch` of them at once. Its threads end when it is dropped.
+    /// runs `batch` of them at once, as it is at each moment. Its threads end when it is dropped.
     ///
     /// # Errors
     /// When the system cannot start a thread.
-    pub fn start(decoder: ImageDecoder, max_queue: usize, batch: usize) -> io::Result<Self> {
-        let [least, most] = DECODED;
+    pub fn start(
+        decoder: ImageDecoder,
+        max_queue: usize,
+        batch: Arc<AtomicUsize>,
+    ) -> io::Result<Self> {
         let work = Arc::new(Work {
             jobs: FairQueue::new(),
-            max_decoded: batch.clamp(least, most),
+            batch,
             high: AtomicUsize::new(0),
             normal: AtomicUsize::new(0),
         });
@@ -204,7 +213,7 @@ impl Decoder {
 
     fn accepts(&self, caller: Caller, job: &Job) -> bool {
         let waiting = self.work.decoded(caller.priority).load(Ordering::SeqCst);
-        job.cost < self.max_cost && waiting < self.work.max_decoded
+        job.cost < self.max_cost && waiting < self.work.max_decoded()
     }
 
     fn decode(&self, job: Job, waits: Waits) {

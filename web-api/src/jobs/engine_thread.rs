@@ -1,7 +1,7 @@
 //! The thread that owns the engine: it embeds inputs in batches, and compares embeddings.
 //!
-//! A batch is what waits, up to the `max_batch` of the bundle, and up to what takes hardly longer
-//! than one input (`run_size`). All of it has one priority, so that an image that a person waits
+//! A batch is what waits, up to the `max_batch` of the bundle, and up to what gains from sharing a
+//! run (`run_size`). All of it has one priority, so that an image that a person waits
 //! for shares its run with no long list. Addresses take turns within a batch, and are charged for
 //! equal parts of its time. An input whose call has ended leaves the queue, or the batch before it
 //! runs. A batch that fails is repeated input by input, so that one bad input fails by itself.
@@ -70,13 +70,11 @@ impl EngineThread {
     pub fn start(embedder: Embedder, wait: Duration) -> io::Result<(Self, JoinHandle<()>)> {
         let jobs = Arc::new(FairQueue::new());
         let batch = Arc::new(AtomicUsize::new(embedder.batch()));
-        let mut owner = Owner {
-            jobs: ClearOnDrop(Arc::clone(&jobs)),
-            batch: Arc::clone(&batch),
-            embedder,
-            wait,
-            size: RunSize::new(),
-        };
+        let size = RunSize::new(in_use(&embedder));
+        let jobs_of_thread = ClearOnDrop(Arc::clone(&jobs));
+        let batch_of_thread = Arc::clone(&batch);
+        let mut owner =
+            Owner { jobs: jobs_of_thread, embedder, batch: batch_of_thread, wait, size };
         // A thread and not a task: a run blocks for its time.
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || owner.run())?;
         Ok((Self { jobs, batch }, thread))
@@ -130,10 +128,10 @@ impl EngineThread {
         result.await.unwrap_or(Err(JobError::Stopped))
     }
 
-    /// The most inputs that a run has on the engine in use.
+    /// The most inputs that a run has: shows that of the engine in use, also after a switch.
     #[must_use]
-    pub fn batch(&self) -> usize {
-        self.batch.load(Ordering::Relaxed)
+    pub fn batch(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.batch)
     }
 
     /// False after the thread has ended.
@@ -153,9 +151,9 @@ impl Drop for EngineThread {
 /// What the thread has.
 struct Owner {
     jobs: ClearOnDrop<Job>,
-    /// That of the handle.
-    batch: Arc<AtomicUsize>,
     embedder: Embedder,
+    /// What others see of its `batch`.
+    batch: Arc<AtomicUsize>,
     wait: Duration,
     size: RunSize,
 }
@@ -174,6 +172,8 @@ impl Owner {
                     self.embed(batch);
                 }
             }
+            // Another engine may have taken over.
+            self.batch.store(self.embedder.batch(), Ordering::Relaxed);
         }
     }
 
@@ -221,14 +221,7 @@ impl Owner {
         }
         let results = embed_each(&mut self.embedder, &inputs, &leases);
         let elapsed = start.elapsed();
-        // One that fails is repeated, which shows nothing about the size of runs.
-        if results.iter().all(Result::is_ok)
-            && let Some(engine) = leases.first().and_then(EngineLease::kind)
-        {
-            self.size.record(engine, inputs.len(), elapsed);
-        }
-        // Another engine may have taken over.
-        self.batch.store(self.embedder.batch(), Ordering::Relaxed);
+        self.measure(&leases, &results, elapsed);
         let took = elapsed / u32::try_from(inputs.len()).unwrap_or(u32::MAX).max(1);
         for (((caller, reply), lease), result) in zip(zip(waiting, leases), results) {
             self.jobs.0.charge(caller, took);
@@ -240,6 +233,22 @@ impl Owner {
             let _ = reply.send(embedding);
         }
     }
+
+    /// Learns from a batch that was one run of the engine in use.
+    fn measure<T, E>(&mut self, leases: &[EngineLease], results: &[Result<T, E>], took: Duration) {
+        let engine = in_use(&self.embedder);
+        // What fails is repeated, and what stays on another engine has a run of its own.
+        let is_one_run = results.iter().all(Result::is_ok)
+            && leases.iter().all(|lease| lease.kind() == Some(engine));
+        if !leases.is_empty() && is_one_run {
+            self.size.record(engine, leases.len(), took);
+        }
+    }
+}
+
+/// The engine in use.
+fn in_use(embedder: &Embedder) -> EngineKind {
+    EngineKind { provider: embedder.provider(), precision: embedder.precision() }
 }
 
 /// Embeds inputs together, or after a panic one by one.

@@ -22,6 +22,7 @@ type Runs = Arc<Mutex<Vec<usize>>>;
 /// An engine whose run takes the same time whatever its batch; the embedding repeats the first
 /// value of the input.
 struct Fake {
+    provider: Provider,
     run: Duration,
     size: usize,
     runs: Runs,
@@ -29,7 +30,7 @@ struct Fake {
 
 impl Engine for Fake {
     fn provider(&self) -> Provider {
-        Provider::Cpu
+        self.provider
     }
 
     fn run(&mut self, inputs: &[(&str, ArrayViewD<f32>)]) -> Result<Vec<ArrayD<f32>>, EngineError> {
@@ -53,22 +54,36 @@ struct Fixture {
     length: usize,
 }
 
-/// It has run once.
+/// Its runs have grown to a whole batch.
 async fn fixture(max_batch: usize, run: Duration) -> Fixture {
+    let runs = Runs::default();
+    let embedder = embedder(Provider::Cpu, max_batch, run, &runs);
+    let size = embedder.manifest().preprocess.size;
+    let length = 3 * size * size;
+    let (engine, _) = EngineThread::start(embedder, Duration::ZERO).unwrap();
+    let fixture = Fixture { engine: Arc::new(engine), runs, length };
+    while fixture.runs().last() != Some(&max_batch) {
+        let release = fixture.busy().await;
+        let calls: Vec<_> =
+            (0..max_batch).map(|_| tokio::spawn(fixture.embed(caller(201), 1.0))).collect();
+        settle().await;
+        release.send(()).unwrap();
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+    }
+    fixture.runs.lock().unwrap().clear();
+    fixture
+}
+
+fn embedder(provider: Provider, max_batch: usize, run: Duration, runs: &Runs) -> Embedder {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../edge/tests/fixtures/tiny-bundle");
     let mut manifest = Bundle::open(&folder, &BundleLimits::default()).unwrap().manifest;
     manifest.backbone.max_batch = max_batch;
-    let runs = Runs::default();
     let size = manifest.backbone.embedding_size;
-    let engine = Box::new(Fake { run, size, runs: Arc::clone(&runs) });
+    let engine = Box::new(Fake { provider, run, size, runs: Arc::clone(runs) });
     let started = Started { engine, precision: Precision::Fp32, rejected: Vec::new() };
-    let embedder = Embedder::of(&manifest, started);
-    let length = 3 * manifest.preprocess.size * manifest.preprocess.size;
-    let (engine, _) = EngineThread::start(embedder, Duration::ZERO).unwrap();
-    let fixture = Fixture { engine: Arc::new(engine), runs, length };
-    fixture.embed(caller(201), 1.0).await.unwrap();
-    fixture.runs.lock().unwrap().clear();
-    fixture
+    Embedder::of(&manifest, started)
 }
 
 impl Fixture {
@@ -206,6 +221,22 @@ async fn a_batch_has_one_priority() {
         call.unwrap().unwrap();
     }
     assert_eq!(fixture.runs(), [3, 3]);
+}
+
+#[tokio::test]
+async fn the_batch_is_that_of_the_engine_in_use() {
+    let runs = Runs::default();
+    let of = |provider| embedder(provider, 8, Duration::ZERO, &runs);
+    let (engine, _) = EngineThread::start(of(Provider::Tract), Duration::ZERO).unwrap();
+    let batch = engine.batch();
+    assert_eq!(batch.load(Ordering::Relaxed), 1, "tract runs one after another");
+    for (provider, expected) in [(Provider::Cpu, 8), (Provider::Tract, 1)] {
+        let other = of(provider);
+        engine.call(caller(1), move |embedder| *embedder = other).await.unwrap();
+        // The thread takes no other job before others see it.
+        engine.call(caller(1), |_| ()).await.unwrap();
+        assert_eq!(batch.load(Ordering::Relaxed), expected, "{provider}");
+    }
 }
 
 /// The time of eight images of each of 16 clients.
