@@ -30,6 +30,9 @@ const OF_ENGINES: [&str; 8] = [
     "verification::",
 ];
 
+/// The modules of tests that see the page.
+const OF_PAGE: [&str; 2] = ["page::", "browser::"];
+
 /// Sets up, builds and runs all tests; prints the summary; `true` when nothing failed.
 ///
 /// The last line is always the totals: tests that could not be run are one failure.
@@ -53,8 +56,18 @@ fn run(root: &Path) -> Result<Summary> {
     let mut cargo = process::cargo(root);
     cargo.args(TEST).args(["--", "--show-output"]);
     let status = listed(&mut cargo, &mut report)?;
-    let status_with_old = with_old_runtime(root, &mut report)?;
-    Ok(report.finish(if status.success() { status_with_old.unwrap_or(status) } else { status }))
+    let again = [Some(on_dark_phone(root, &mut report)?), with_old_runtime(root, &mut report)?];
+    let failed = again.into_iter().flatten().find(|status| !status.success());
+    Ok(report.finish(if status.success() { failed.unwrap_or(status) } else { status }))
+}
+
+/// Runs the tests of the page again at the size of a phone and in dark colors.
+fn on_dark_phone(root: &Path, report: &mut Report) -> Result<ExitStatus> {
+    println!("\nthe page on a dark phone");
+    report.again("dark phone");
+    let mut cargo = process::cargo(root);
+    cargo.args(TEST).args(["--test", "it", "--", "--show-output"]).args(OF_PAGE);
+    listed(cargo.env("HANDFUL_TEST_VIEW", "dark-phone"), report)
 }
 
 /// Runs the tests of engines again with an old library of ONNX Runtime: a process loads one only.

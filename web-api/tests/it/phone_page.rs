@@ -5,6 +5,7 @@ use crate::browser::{Stage, snap};
 use crate::draw;
 use crate::images::{columns, stripes};
 use crate::service::Service;
+use crate::webdriver::is_phone;
 
 /// The page of a service with three images of a mug, on a phone.
 fn taught(test: &str) -> Option<Stage> {
@@ -138,4 +139,16 @@ fn a_name_that_is_not_known_makes_no_class_without_images() {
     assert_eq!(stage.labels(), [""; 0]);
     browser.type_into("#teach-name", "x");
     browser.wait("the message to go", || !browser.is_shown("#teach-name-error"));
+}
+
+/// The other tests hold in this view.
+#[test]
+fn the_page_is_seen_as_it_was_asked_for() {
+    let Some(stage) = Stage::set("the view") else { return };
+    let browser = &stage.browser;
+    let is_narrow = browser.run("return innerWidth < 600") == true;
+    assert_eq!(is_narrow, is_phone());
+    let channels = "getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).slice(0, 3)";
+    let is_dark = browser.run(&format!("return {channels}.every((one) => one < 90)")) == true;
+    assert_eq!(is_dark, is_phone());
 }

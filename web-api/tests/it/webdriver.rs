@@ -31,6 +31,12 @@ pub(crate) const DOWN: &str = "\u{e015}";
 pub(crate) const SHIFT: &str = "\u{e008}";
 pub(crate) const CONTROL: &str = "\u{e009}";
 
+/// Whether the page is seen on a dark phone unless a test chooses otherwise. `cargo xtask test` runs
+/// the tests of the page a second time so.
+pub(crate) fn is_phone() -> bool {
+    std::env::var_os("HANDFUL_TEST_VIEW").is_some_and(|view| view == "dark-phone")
+}
+
 pub(crate) struct Browser {
     driver: Child,
     address: String,
@@ -58,6 +64,10 @@ impl Browser {
         let mut browser = Self { driver, address, session: String::new(), profile };
         let answer = browser.post("/session", &browser.capabilities(flags));
         browser.session = answer["sessionId"].as_str().unwrap().to_owned();
+        if is_phone() {
+            browser.size(390, 844);
+            browser.color_scheme("dark");
+        }
         Some(browser)
     }
 

@@ -49,10 +49,12 @@ impl Report {
         Self { packages, ..Self::default() }
     }
 
-    /// What is read from now on is of the same programs, run another time as this says.
+    /// What is read from now on is of the same programs, run another time as these words say.
     pub(super) fn again(&mut self, how: &str) {
         for package in self.packages.values_mut() {
-            *package = format!("{package} {how}");
+            // They may have run another time already. A name has no space.
+            let name = package.split(' ').next().unwrap_or_default();
+            *package = format!("{name} {how}");
         }
     }
 
