@@ -309,3 +309,6 @@ fn shapes_differ(images: &[Array3<f32>]) -> EngineError {
     let shapes: Vec<String> = images.iter().map(|image| format!("{:?}", image.shape())).collect();
     EngineError::Inputs { expected: "images of one shape".to_owned(), got: shapes.join(" ") }
 }
+
+#[cfg(test)]
+mod tests;
