@@ -108,8 +108,8 @@ fn load(
     })
 }
 
-/// Does what an engine may answer with a panic, which becomes an error in one line. This is the only
-/// place that catches one.
+/// Does what an engine may answer with a panic, which becomes an error in one line. This is the
+/// only place that catches one.
 pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     let done = catch_unwind(AssertUnwindSafe(work));
     done.map_err(|panic| one_line(&format!("it panicked: {}", panic_text(panic.as_ref()))))
