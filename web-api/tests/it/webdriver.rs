@@ -158,7 +158,9 @@ impl Browser {
         self.wait(&format!("{css} to stay for a click"), || {
             let path = format!("/session/{}/element/{}/click", self.session, self.element(css));
             let answer = self.answer(&path, &json!({}));
-            assert!([200, 404].contains(&answer.status), "{css}: {}", answer.text());
+            // A row that is being drawn has no place yet.
+            let may_come = answer.status == 404 || answer.text().contains("not interactable");
+            assert!(answer.status == 200 || may_come, "{css}: {}", answer.text());
             answer.status == 200
         });
     }
