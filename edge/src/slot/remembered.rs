@@ -147,3 +147,44 @@ fn processor() -> String {
     let mut lines = text.lines();
     lines.find(|line| line.starts_with("model name")).unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use models::bundle::BundleLimits;
+
+    use super::*;
+    use crate::engine::GpuOptions;
+
+    #[test]
+    fn what_a_measurement_depends_on_is_in_the_key() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-bundle");
+        let bundle = Bundle::open(&folder, &BundleLimits::default()).unwrap();
+        let mut other = bundle.clone();
+        other.manifest.files.values_mut().for_each(|file| file.sha256 = "0".repeat(64));
+        let machine = Machine::default();
+        let updated = Machine { driver: Some("36.3.0".to_owned()), ..Machine::default() };
+        let none = EngineOptions::default();
+        let threads = EngineOptions { threads: Some(2), ..EngineOptions::default() };
+        let gpu = GpuOptions { batch: Some(2), ..GpuOptions::default() };
+        let batch = EngineOptions { gpu, ..EngineOptions::default() };
+        let gpu = GpuOptions { dla_core: Some(2), ..GpuOptions::default() };
+        let dla = EngineOptions { gpu, ..EngineOptions::default() };
+        let mut keys = vec![
+            key(&bundle, &none, &machine),
+            key(&other, &none, &machine),
+            key(&bundle, &none, &updated),
+            key(&bundle, &threads, &machine),
+            key(&bundle, &batch, &machine),
+            key(&bundle, &dla, &machine),
+        ];
+        // The memory that is free now changes nothing that is kept.
+        let gpu = GpuOptions { free_memory: Some(1 << 30), ..GpuOptions::default() };
+        let memory = EngineOptions { gpu, ..EngineOptions::default() };
+        assert_eq!(key(&bundle, &memory, &machine), keys[0]);
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), 6);
+    }
+}

@@ -27,6 +27,9 @@ use crate::engine::{
 /// The longest wait for a time without requests. A service that is never idle is measured too.
 const MOST_QUIETS: u32 = 20;
 
+/// How often the states are read again: the engine in use may have given its place back.
+const READ_EVERY: Duration = Duration::from_secs(1);
+
 /// The reason of an engine that was being started when this program ended; it stays only then.
 const ENDED_BY_START: &str = "this program ended while it started; `handful engines build` tries \
                               it again";
@@ -70,6 +73,9 @@ enum Next {
 }
 
 fn next(states: &EngineStates, now: SystemTime) -> Next {
+    if let Some(kind) = faster(states) {
+        return try_or_time(states, kind);
+    }
     let mut next = Next::Done;
     // A second file of a provider is not worth another build.
     let is_enough = |kind: &EngineKind| kind.provider.needs_build() && is_built(states, *kind);
@@ -87,6 +93,17 @@ fn next(states: &EngineStates, now: SystemTime) -> Next {
         }
     }
     next
+}
+
+/// The fastest candidate that was not faster than an engine that has failed since, but is faster
+/// than the one that took its place.
+fn faster(states: &EngineStates) -> Option<EngineKind> {
+    let most = ms_to_beat(states) * Tuning::SWITCH_AT;
+    let measured = states.candidates.iter().filter_map(|one| match one.state {
+        CandidateState::Measured { ms } if ms <= most => Some((one.kind, ms)),
+        _ => None,
+    });
+    measured.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(kind, _)| kind)
 }
 
 fn try_or_time(states: &EngineStates, kind: EngineKind) -> Next {
@@ -224,11 +241,12 @@ impl Trials {
                 }
                 Next::WaitUntil(time) => {
                     let wait = time.duration_since(SystemTime::now()).unwrap_or_default();
-                    if self.is_stopped_within(wait) {
+                    if self.is_stopped_within(wait.min(READ_EVERY)) {
                         return;
                     }
                 }
-                Next::Done => return,
+                Next::Done if self.is_stopped_within(READ_EVERY) => return,
+                Next::Done => {}
             }
         }
     }

@@ -57,6 +57,28 @@ fn a_provider_is_built_for_one_file_that_is_good() {
 }
 
 #[test]
+fn what_was_too_slow_for_an_engine_that_failed_is_tried_again() {
+    let failed = CandidateState::Refused { reason: "the GPU is gone".to_owned(), until: None };
+    let full = kind(Provider::TensorRt, Precision::Fp32);
+    let cuda = kind(Provider::Cuda, Precision::Fp32);
+    let candidates = vec![
+        (kind(Provider::TensorRt, Precision::Fp16), failed),
+        (full, CandidateState::Untried),
+        (kind(Provider::Tract, Precision::Fp32), CandidateState::Measured { ms: 7.0 }),
+        (cuda, CandidateState::Measured { ms: 5.0 }),
+    ];
+    for (serving, expected) in [
+        // It needs no build, so that it comes before what does.
+        (Some(10.0), Next::Try(cuda)),
+        // It is not faster than what took over.
+        (Some(6.0), Next::Try(full)),
+        (None, Next::TimeServing(kind(Provider::Cpu, Precision::Int8U8))),
+    ] {
+        assert_eq!(next(&states(serving, candidates.clone()), SystemTime::now()), expected);
+    }
+}
+
+#[test]
 fn the_fastest_that_serves_or_will_is_to_beat() {
     let cuda = kind(Provider::Cuda, Precision::Fp32);
     let ready = vec![(cuda, CandidateState::Ready { ms: Some(1.0) })];

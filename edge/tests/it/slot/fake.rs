@@ -29,6 +29,8 @@ pub(super) const PARENT: &str = "EDGE_TEST_SLOT_PARENT";
 
 /// What tract takes in the child, where nothing else is measured.
 const TRACT: Duration = Duration::from_millis(10);
+/// Between tract and the candidate.
+const CUDA: Duration = Duration::from_millis(4);
 /// Far more, as other programs may slow the child down.
 const SLOWER: Duration = Duration::from_millis(200);
 /// A build, which takes minutes in earnest.
@@ -121,6 +123,8 @@ pub(super) struct Fake {
     pub(super) fails: Arc<AtomicBool>,
     /// How a built engine starts in the service.
     pub(super) starts: Starts,
+    /// Whether there is a second candidate, which is not as fast.
+    pub(super) has_cuda: bool,
 }
 
 /// How a built engine starts in the service.
@@ -136,7 +140,8 @@ pub(super) enum Starts {
 
 impl Starter for Fake {
     fn built(&self, _: &EngineOptions) -> Vec<Provider> {
-        vec![Provider::TensorRt, Provider::Tract]
+        let cuda = self.has_cuda.then_some(Provider::Cuda);
+        [Provider::TensorRt, Provider::Tract].into_iter().chain(cuda).collect()
     }
 
     fn machine(&self, _: &EngineOptions) -> Machine {
@@ -166,10 +171,11 @@ impl Starter for Fake {
         }
         let tract = EngineKind { provider: Provider::Tract, ..kind };
         let inner = start_kind(bundle, tract, options)?;
-        let delay = match (is_fake, mode) {
-            (false, _) => TRACT,
-            (true, Some(Mode::Slower)) => SLOWER,
-            (true, _) => Duration::ZERO,
+        let delay = match (kind.provider, mode) {
+            (Provider::Cuda, _) => CUDA,
+            (Provider::TensorRt, Some(Mode::Slower)) => SLOWER,
+            (Provider::TensorRt, _) => Duration::ZERO,
+            _ => TRACT,
         };
         let is_wrong = mode == Some(Mode::Wrong);
         let fails = is_fake.then(|| Arc::clone(&self.fails));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
+use std::time::Instant;
 
 use edge::backbone::EmbedError;
 use edge::engine::{
@@ -103,4 +104,28 @@ fn the_engine_before_takes_over_from_one_that_fails() {
     assert!(matches!(refused, CandidateState::Refused { until: None, .. }), "{refused}");
     assert!(refused.to_string().contains("failed after it took over"), "{refused}");
     assert!(refused.to_string().contains("fallen off the bus"), "{refused}");
+}
+
+#[test]
+fn a_measured_engine_takes_over_after_a_faster_one_has_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake { has_cuda: true, ..Fake::default() };
+    let fails = Arc::clone(&fake.fails);
+    let tuning = Tuning { starter: Arc::new(fake), ..tuning(Mode::Good, folder.path()) };
+    let mut embedder = open(&tuning);
+    embed_until_it_serves(&mut embedder);
+    let cuda = kind(Provider::Cuda);
+    let states = embedder.watch().wait(LONGEST, |states| states.ms_of(cuda).is_some());
+    let state = states.candidate(cuda);
+    assert!(matches!(state, Some(CandidateState::Measured { .. })), "{states:?}");
+    fails.store(true, Ordering::SeqCst);
+    assert_eq!(embedder.embed(&png(8, 8)).unwrap().engine, kind(Provider::Tract));
+    let end = Instant::now() + LONGEST;
+    while embedder.embed(&png(8, 8)).unwrap().engine != cuda {
+        assert!(Instant::now() < end, "{:?}", embedder.watch().states());
+    }
+    // The one that failed is not tried again.
+    let states = embedder.watch().states();
+    let refused = states.candidate(FAKE).unwrap();
+    assert!(matches!(refused, CandidateState::Refused { until: None, .. }), "{refused}");
 }
