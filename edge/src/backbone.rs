@@ -66,6 +66,8 @@ pub struct BackboneFile<'a> {
     pub precision: Precision,
     /// The ONNX file.
     pub onnx: &'a [u8],
+    /// The SHA-256 of it, as hexadecimal digits.
+    pub sha256: &'a str,
     /// What the engine has to compute to be used.
     pub self_test: &'a SelfTest,
 }
@@ -99,6 +101,7 @@ pub fn files(
         .map(|variant| BackboneFile {
             precision: variant.precision,
             onnx: bundle.variant(variant),
+            sha256: sha256(bundle, &variant.file),
             self_test: &variant.self_test,
         })
         .collect();
@@ -106,6 +109,7 @@ pub fn files(
     taken.push(BackboneFile {
         precision: bundle.manifest.backbone.precision,
         onnx: bundle.backbone(),
+        sha256: sha256(bundle, &bundle.manifest.backbone.file),
         self_test: &bundle.manifest.self_test,
     });
     taken.retain(|file| choice.accepts(file.precision));
@@ -119,6 +123,12 @@ pub fn files(
         return Err(Rejection { provider, reason });
     }
     Ok(taken)
+}
+
+/// The hash of a file, which was verified when the bundle was opened.
+fn sha256<'a>(bundle: &'a Bundle, file: &str) -> &'a str {
+    let entry = bundle.manifest.files.get(file);
+    &entry.expect("invariant: a manifest names its networks among the files").sha256
 }
 
 /// The variants of a backbone: those for this engine, then all others if the user chose a

@@ -83,7 +83,7 @@ pub fn made_for(
         precision: kind.precision,
     };
     let built = built_options(&model, kind.provider, &options.gpu);
-    Ok(MadeFor::new(&model, kind.provider, machine, built))
+    Ok(MadeFor::new(file.sha256, kind.precision, kind.provider, machine, built))
 }
 
 fn file(bundle: &Bundle, kind: EngineKind) -> Result<BackboneFile<'_>, Rejection> {
@@ -152,6 +152,7 @@ mod tests {
     use std::path::Path;
 
     use models::bundle::BundleLimits;
+    use models::hex;
 
     use super::*;
     use crate::backbone::start;
@@ -188,6 +189,7 @@ mod tests {
         assert!(built.entry.about.image_ms.unwrap().get() > 0.0);
         let key = made_for(&bundle, kind, &options, &machine).unwrap().key();
         assert!(matches!(cache.open(&key), Found::Whole(_)));
+        assert_eq!(built.entry.about.made_for.model, hex::sha256(bundle.backbone()));
         // Another machine has another key.
         let other = made_for(&bundle, kind, &options, &Machine::default()).unwrap().key();
         assert_eq!(cache.open(&other), Found::Absent);

@@ -14,12 +14,15 @@
 //! use edge::engine::cache::{About, EngineCache, Found, Machine, MadeFor};
 //! use edge::engine::{CONTEXT_FILE, GpuOptions, Model, Provider, built_options};
 //! use models::bundle::Precision;
+//! use models::hex;
 //!
 //! let folder = tempfile::tempdir()?;
 //! let cache = EngineCache::new(folder.path().join("engines"));
 //! let model = Model { onnx: b"onnx", inputs: &[], max_batch: 8, precision: Precision::Fp16 };
 //! let options = built_options(&model, Provider::TensorRt, &GpuOptions::default());
-//! let made_for = MadeFor::new(&model, Provider::TensorRt, &Machine::default(), options);
+//! let sha256 = hex::sha256(model.onnx);
+//! let machine = Machine::default();
+//! let made_for = MadeFor::new(&sha256, model.precision, Provider::TensorRt, &machine, options);
 //! assert!(matches!(cache.open(&made_for.key()), Found::Absent));
 //!
 //! let new = cache.begin(&made_for.key())?;

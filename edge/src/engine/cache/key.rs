@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use models::bundle::Precision;
 use models::hex;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Model, Provider};
+use crate::engine::Provider;
 
 /// The form of what is stored. Another form is another key, so that old entries are never read.
 const FORM: u32 = 1;
@@ -32,6 +33,22 @@ pub struct Machine {
     pub compute_capability: Option<String>,
 }
 
+impl Machine {
+    /// The facts with their names.
+    fn facts(&self) -> [(&'static str, Option<&str>); 7] {
+        [
+            ("ONNX Runtime", &self.onnxruntime),
+            ("TensorRT", &self.tensorrt),
+            ("CUDA", &self.cuda),
+            ("cuDNN", &self.cudnn),
+            ("driver", &self.driver),
+            ("GPU", &self.gpu),
+            ("compute capability", &self.compute_capability),
+        ]
+        .map(|(name, fact)| (name, fact.as_deref()))
+    }
+}
+
 /// What an engine is built for. Any difference is another [`Key`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,22 +68,46 @@ pub struct MadeFor {
 }
 
 impl MadeFor {
-    /// An engine of `provider` for a network on a machine. `options` are those of
-    /// [`built_options`](crate::engine::built_options).
+    /// An engine of `provider` on a machine for the network whose ONNX file has this SHA-256, which
+    /// is that of a bundle's manifest: a file may have hundreds of megabytes. `options` are those
+    /// of [`built_options`](crate::engine::built_options).
     #[must_use]
     pub fn new(
-        model: &Model,
+        sha256: &str,
+        precision: Precision,
         provider: Provider,
         machine: &Machine,
         options: BTreeMap<String, String>,
     ) -> Self {
         Self {
             form: FORM,
-            model: hex::sha256(model.onnx),
+            model: sha256.to_owned(),
             provider: provider.word().to_owned(),
-            precision: model.precision.to_string(),
+            precision: precision.to_string(),
             machine: machine.clone(),
             options,
+        }
+    }
+
+    /// What makes this engine another one than is needed `here`, in one line; `None` if nothing.
+    #[must_use]
+    pub fn difference(&self, here: &Self) -> Option<String> {
+        if self.provider != here.provider || self.precision != here.precision {
+            return Some("another precision".to_owned());
+        }
+        let mut facts = self.machine.facts().into_iter().zip(here.machine.facts());
+        let changed = facts.find(|((_, built), (_, needed))| built != needed);
+        match changed {
+            _ if self.model != here.model => Some("another network".to_owned()),
+            Some(((name, built), (_, needed))) => {
+                let [built, needed] = [built, needed].map(|fact| fact.unwrap_or("not known"));
+                Some(format!("{name} {built}; here {needed}"))
+            }
+            None if self.options != here.options => {
+                Some("another --batch or --dla-core".to_owned())
+            }
+            None if self.form != here.form => Some("another version of this program".to_owned()),
+            None => None,
         }
     }
 
@@ -108,14 +149,11 @@ impl fmt::Display for Key {
 
 #[cfg(test)]
 mod tests {
-    use models::bundle::Precision;
-
     use super::*;
 
-    fn made_for(onnx: &[u8], precision: Precision) -> MadeFor {
-        let model = Model { onnx, inputs: &[], max_batch: 4, precision };
+    fn made_for(sha256: &str, precision: Precision) -> MadeFor {
         let options = [("trt_profile_max_shapes".to_owned(), "image:4x3x8x8".to_owned())];
-        MadeFor::new(&model, Provider::TensorRt, &machine(), options.into())
+        MadeFor::new(sha256, precision, Provider::TensorRt, &machine(), options.into())
     }
 
     fn machine() -> Machine {
@@ -133,10 +171,9 @@ mod tests {
 
     #[test]
     fn every_fact_changes_the_key() {
-        let one = made_for(b"onnx", Precision::Fp16);
-        assert_eq!(one.key(), made_for(b"onnx", Precision::Fp16).key());
-        let mut others =
-            vec![made_for(b"onny", Precision::Fp16), made_for(b"onnx", Precision::Fp32)];
+        let one = made_for("00ff", Precision::Fp16);
+        assert_eq!(one.key(), made_for("00ff", Precision::Fp16).key());
+        let mut others = vec![made_for("00fe", Precision::Fp16), made_for("00ff", Precision::Fp32)];
         let facts: [fn(&mut Machine) -> &mut Option<String>; 7] = [
             |machine| &mut machine.onnxruntime,
             |machine| &mut machine.tensorrt,
@@ -161,8 +198,31 @@ mod tests {
     }
 
     #[test]
+    fn a_difference_is_named() {
+        let here = made_for("00ff", Precision::Fp16);
+        let updated = Machine { driver: Some("35.4.1".to_owned()), ..machine() };
+        for (built, expected) in [
+            (here.clone(), None),
+            (made_for("00fe", Precision::Fp16), Some("another network")),
+            (made_for("00ff", Precision::Fp32), Some("another precision")),
+            (MadeFor { machine: updated, ..here.clone() }, Some("driver 35.4.1; here 36.3.0")),
+            (
+                MadeFor { machine: Machine::default(), ..here.clone() },
+                Some("ONNX Runtime not known; here 1.18.0"),
+            ),
+            (
+                MadeFor { options: BTreeMap::new(), ..here.clone() },
+                Some("another --batch or --dla-core"),
+            ),
+            (MadeFor { form: FORM + 1, ..here.clone() }, Some("another version of this program")),
+        ] {
+            assert_eq!(built.difference(&here).as_deref(), expected);
+        }
+    }
+
+    #[test]
     fn only_64_digits_in_lower_case_are_a_key() {
-        let key = made_for(b"onnx", Precision::Fp32).key();
+        let key = made_for("00ff", Precision::Fp32).key();
         assert_eq!(Key::parse(key.as_str()), Some(key.clone()));
         for text in ["", "..", "abc", &key.as_str().to_uppercase(), &key.as_str()[1..]] {
             assert_eq!(Key::parse(text), None, "{text}");

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use models::bundle::Precision;
+use models::hex;
 
 use super::*;
 use crate::engine::{GpuOptions, Model, Provider, built_options};
@@ -20,7 +21,8 @@ fn made_for(onnx: &[u8]) -> MadeFor {
     let precision = Precision::Fp16;
     let model = Model { onnx, inputs: &[], max_batch: 4, precision };
     let options = built_options(&model, Provider::TensorRt, &GpuOptions::default());
-    MadeFor::new(&model, Provider::TensorRt, &Machine::default(), options)
+    let sha256 = hex::sha256(onnx);
+    MadeFor::new(&sha256, precision, Provider::TensorRt, &Machine::default(), options)
 }
 
 fn about(onnx: &[u8]) -> About {
