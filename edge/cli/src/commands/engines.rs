@@ -15,7 +15,7 @@ use place::{Place, cache, used};
 
 const EXAMPLES: &str = "\
 Examples:
-  handful engines list                            the engines that are built, and which are in use
+  handful engines list                            the engines that are built, and which the bundle uses
   handful engines build                           build ahead, such as when a board is flashed
   handful engines build --precision fp16 --batch 8 --engine-cache /mnt/jetson/var/cache/engines
   handful engines clear --unused                  remove what the bundle does not use here
@@ -76,7 +76,7 @@ struct ClearOptions {
 pub(crate) fn run(options: &Options, device: &Device) -> Result<(), AnyFault> {
     let cache = cache(device)?;
     match &options.action {
-        Action::List => show(&List::of(&cache, &used(device)?)?, options.json),
+        Action::List => show(&List::of(&cache, used(device, &cache)?)?, options.json),
         Action::Build(how) => {
             let place = Place::new(device, cache)?;
             build::run(&place, how.force, options.json)

@@ -59,9 +59,10 @@ fn engines_are_listed_and_cleared() {
     let (folder, key) = put(&sandbox, &other_machine("Orin"));
     let text = ok(&sandbox, &["engines", "list"]);
     let line = text.lines().nth(1).unwrap();
-    for word in [&key[..12], "tiny", "tensorrt", "61", "not used"] {
+    for word in [&key[..12], "tiny", "tensorrt", "61", "not used here: built for "] {
         assert!(line.contains(word), "{word}: {text}");
     }
+    assert!(text.contains("used here: by the bundle tiny"), "{text}");
     let listed = json(&sandbox, &["engines", "list"]);
     assert_eq!(listed["engines"][0]["key"], key);
     assert_eq!(listed["engines"][0]["in_use"], false);
@@ -77,6 +78,18 @@ fn engines_are_listed_and_cleared() {
     put(&sandbox, &other_machine("Xavier"));
     let cleared = json(&sandbox, &["engines", "clear", "--all"]);
     assert_eq!(cleared["removed"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn without_a_bundle_it_is_not_known_what_is_used() {
+    let sandbox = Sandbox::new();
+    put(&sandbox, &other_machine("Orin"));
+    let without = ["--bundle", "no-such-bundle", "engines", "list"];
+    let text = ok(&sandbox, &without);
+    assert!(!text.contains("used here"), "{text}");
+    assert!(text.contains("which of them are used is not known: "), "{text}");
+    assert!(text.contains("no-such-bundle"), "{text}");
+    assert!(json(&sandbox, &without)["engines"][0]["in_use"].is_null());
 }
 
 #[test]

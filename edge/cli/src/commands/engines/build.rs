@@ -87,6 +87,8 @@ fn build(place: &Place, kind: EngineKind, force: bool) -> Outcome {
     match found {
         Found::Whole(entry) if !force => {
             let stored = Stored { entry: *entry, removed: Vec::new() };
+            // A service may have refused it, and was to be helped by this.
+            remember(place, kind, &stored);
             return Outcome::of(kind, "already_built", &stored);
         }
         Found::Refused(reason) => note!("the engine that was there was removed: {reason}"),
@@ -98,16 +100,21 @@ fn build(place: &Place, kind: EngineKind, force: bool) -> Outcome {
     });
     match built {
         Ok(stored) => {
-            if let Some(ms) = stored.entry.about.image_ms {
-                let Place { cache, bundle, options, machine, .. } = place;
-                remember_built(cache, bundle, kind, options, machine, ms.get());
-            }
+            remember(place, kind, &stored);
             for removed in &stored.removed {
                 note!("removed {} to make room: it was not used for the longest time", removed.key);
             }
             Outcome::of(kind, "built", &stored)
         }
         Err(error) => Outcome::refused(kind, &error),
+    }
+}
+
+/// Has the next start of a service use an engine.
+fn remember(place: &Place, kind: EngineKind, stored: &Stored) {
+    if let Some(ms) = stored.entry.about.image_ms {
+        let Place { cache, bundle, options, machine, .. } = place;
+        remember_built(cache, bundle, kind, options, machine, ms.get());
     }
 }
 
@@ -187,5 +194,48 @@ impl fmt::Display for Answer {
             }
             (None, None) => writeln!(f, "kept in {}", self.folder),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use edge::board::Board;
+    use edge::engine::EngineOptions;
+    use edge::engine::cache::{About, EngineCache, Machine, Milliseconds};
+    use models::bundle::{Bundle, BundleLimits};
+
+    use super::*;
+
+    #[test]
+    fn an_engine_that_is_built_already_is_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
+        let bundle = Bundle::open(&fixtures.join("tiny-bundle"), &BundleLimits::default()).unwrap();
+        let place = Place {
+            cache: EngineCache::new(folder.path().to_owned()),
+            bundle,
+            options: EngineOptions::default(),
+            board: Board::read(Path::new("/")),
+            machine: Machine { gpu: Some("Orin".to_owned()), ..Machine::default() },
+        };
+        let kind = built::kinds(&place.bundle, &place.options)[0];
+        let made_for =
+            built::made_for(&place.bundle, kind, &place.options, &place.machine).unwrap();
+        let new = place.cache.begin(&made_for.key()).unwrap();
+        fs::write(new.folder().join("context.onnx"), "built").unwrap();
+        let image_ms = Some(Milliseconds::new(1.25));
+        let bundle = "tiny".to_owned();
+        new.finish(About { made_for, bundle, build_ms: 61_000, image_ms }).unwrap();
+
+        assert_eq!(build(&place, kind, false).state, "already_built");
+        let files = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut files = files.filter(|path| path.extension().is_some_and(|end| end == "json"));
+        let text = fs::read_to_string(files.next().unwrap()).unwrap();
+        let remembered: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(remembered["measured"][0]["ms"], 1.25);
+        assert_eq!(remembered["refused"], serde_json::json!([]));
     }
 }

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use edge::engine::cache::{About, CacheError, EngineCache, Key, Listed};
+use edge::engine::cache::{About, CacheError, EngineCache, Listed, MadeFor};
 use models::utc;
 use serde::Serialize;
 
+use super::place::Used;
 use crate::text::{Align, table};
 
 /// The digits of a key that people see and type.
@@ -18,6 +19,10 @@ pub(super) struct List {
     folder: String,
     max_bytes: u64,
     bytes: u64,
+    /// The bundle whose engines are used here; `None` if there is none.
+    bundle: Option<String>,
+    /// Why there is no bundle.
+    no_bundle: Option<String>,
     engines: Vec<Row>,
 }
 
@@ -33,8 +38,10 @@ pub(super) struct Row {
     used: String,
     build_ms: Option<u64>,
     image_ms: Option<f64>,
-    /// Whether the bundle uses it on this machine.
-    in_use: bool,
+    /// Whether the bundle uses it on this machine; `None` without a bundle.
+    in_use: Option<bool>,
+    /// What it was built for, if the bundle does not use it.
+    built_for: Option<String>,
     /// Why it cannot be used: damaged, or of another version of this program.
     reason: Option<String>,
 }
@@ -48,9 +55,12 @@ pub(super) struct Cleared {
 }
 
 impl List {
-    pub(super) fn of(cache: &EngineCache, used: &[Key]) -> Result<Self, CacheError> {
-        let engines: Vec<Row> = cache.list()?.iter().map(|one| Row::of(one, used)).collect();
+    pub(super) fn of(cache: &EngineCache, used: Result<Used, String>) -> Result<Self, CacheError> {
+        let made_for = used.as_ref().ok().map(|used| &used.made_for[..]);
+        let engines: Vec<Row> = cache.list()?.iter().map(|one| Row::of(one, made_for)).collect();
         Ok(Self {
+            bundle: used.as_ref().ok().map(|used| used.bundle.clone()),
+            no_bundle: used.err(),
             folder: cache.root().display().to_string(),
             max_bytes: cache.max_bytes(),
             bytes: engines.iter().map(|engine| engine.bytes).sum(),
@@ -60,7 +70,7 @@ impl List {
 }
 
 impl Row {
-    fn of(listed: &Listed, used: &[Key]) -> Self {
+    fn of(listed: &Listed, used: Option<&[MadeFor]>) -> Self {
         let about = listed.about.as_ref();
         let text = |of: fn(&About) -> &String| about.ok().map(|about| of(about).clone());
         Self {
@@ -72,7 +82,8 @@ impl Row {
             used: time(listed.used),
             build_ms: about.ok().map(|about| about.build_ms),
             image_ms: about.ok().and_then(|about| Some(about.image_ms?.get())),
-            in_use: used.contains(&listed.key),
+            in_use: used.map(|used| used.iter().any(|one| one.key() == listed.key)),
+            built_for: about.ok().zip(used).and_then(|(about, used)| built_for(about, used)),
             reason: about.err().cloned(),
         }
     }
@@ -82,8 +93,12 @@ impl Row {
         let seconds = self.build_ms.map(|ms| format!("{:.0}", ms as f64 / 1e3));
         let state = match (&self.reason, self.in_use) {
             (Some(reason), _) => format!("refused: {reason}"),
-            (None, true) => "in use".to_owned(),
-            (None, false) => "not used".to_owned(),
+            (None, None) => String::new(),
+            (None, Some(true)) => "used here".to_owned(),
+            (None, Some(false)) => match &self.built_for {
+                Some(built_for) => format!("not used here: built for {built_for}"),
+                None => "not used here".to_owned(),
+            },
         };
         vec![
             self.key.chars().take(SHOWN_DIGITS).collect(),
@@ -97,6 +112,15 @@ impl Row {
             state,
         ]
     }
+}
+
+/// What an engine was built for, other than those that are used; `None` if it is one of them.
+fn built_for(about: &About, used: &[MadeFor]) -> Option<String> {
+    // That of the same file says more than that of another one.
+    let nearest = used.iter().max_by_key(|one| {
+        (one.precision == about.made_for.precision, one.model == about.made_for.model)
+    });
+    about.made_for.difference(nearest?)
 }
 
 const COLUMNS: [(&str, Align); 9] = [
@@ -118,7 +142,7 @@ fn time(at: SystemTime) -> String {
 
 impl fmt::Display for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { folder, max_bytes, bytes, engines } = self;
+        let Self { folder, max_bytes, bytes, bundle, no_bundle, engines } = self;
         if engines.is_empty() {
             return writeln!(f, "no engine is built in {folder}");
         }
@@ -130,7 +154,16 @@ impl fmt::Display for List {
             f,
             "{mb:.1} MB of at most {most:.0} MB in {folder}; beyond that, those that were not used \
              for the longest time are removed"
-        )
+        )?;
+        match (bundle, no_bundle) {
+            (Some(bundle), _) => writeln!(
+                f,
+                "used here: by the bundle {bundle} with these settings on this machine, if \
+                 TensorRT is faster than the other engines"
+            ),
+            (None, Some(reason)) => writeln!(f, "which of them are used is not known: {reason}"),
+            (None, None) => Ok(()),
+        }
     }
 }
 
@@ -139,7 +172,7 @@ impl Cleared {
         Self {
             folder: cache.root().display().to_string(),
             bytes: removed.iter().map(|one| one.bytes).sum(),
-            removed: removed.iter().map(|one| Row::of(one, &[])).collect(),
+            removed: removed.iter().map(|one| Row::of(one, None)).collect(),
         }
     }
 }

@@ -6,7 +6,7 @@ use edge::board::Board;
 use edge::built;
 use edge::device::Device;
 use edge::engine::EngineOptions;
-use edge::engine::cache::{EngineCache, Key, Machine};
+use edge::engine::cache::{EngineCache, Key, Machine, MadeFor};
 use models::bundle::Bundle;
 use models::fault::{AnyFault, Message};
 
@@ -42,18 +42,30 @@ impl Place {
 
     /// The keys of all engines that the bundle uses here.
     pub(super) fn keys(&self) -> Vec<Key> {
+        self.used().iter().map(MadeFor::key).collect()
+    }
+
+    /// What all engines that the bundle uses here are built for.
+    fn used(&self) -> Vec<MadeFor> {
         let kinds = built::kinds(&self.bundle, &self.options);
         let made = kinds
             .into_iter()
             .map(|kind| built::made_for(&self.bundle, kind, &self.options, &self.machine));
-        made.filter_map(|made| Some(made.ok()?.key())).collect()
+        made.filter_map(Result::ok).collect()
     }
 }
 
-/// The keys of the bundle on this machine; none without a bundle, which a list does not need.
-pub(super) fn used(device: &Device) -> Result<Vec<Key>, AnyFault> {
-    if device.bundle(None).is_err() {
-        return Ok(Vec::new());
+/// What the bundle uses on this machine.
+pub(super) struct Used {
+    pub(super) bundle: String,
+    pub(super) made_for: Vec<MadeFor>,
+}
+
+/// What the bundle uses on this machine, or why there is no bundle, which a list does not need.
+pub(super) fn used(device: &Device, cache: &EngineCache) -> Result<Result<Used, String>, AnyFault> {
+    if let Err(error) = device.bundle(None) {
+        return Ok(Err(error.to_string()));
     }
-    Ok(Place::new(device, cache(device)?)?.keys())
+    let place = Place::new(device, cache.clone())?;
+    Ok(Ok(Used { made_for: place.used(), bundle: place.bundle.manifest.name }))
 }
