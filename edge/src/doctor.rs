@@ -53,8 +53,8 @@ use advice::Advice;
 use measured::{Measured, name};
 
 pub use report::{
-    ClassName, ClassReport, Confusion, DoctorEvidence, DoctorReport, DoctorTotals, InTwoClasses,
-    NearDuplicate, Suspect, Verdict,
+    AdviceKind, ClassName, ClassReport, Confusion, DoctorEvidence, DoctorReport, DoctorTotals,
+    InTwoClasses, NearDuplicate, Suspect, Verdict,
 };
 
 /// The most suspects, images in two classes and near-duplicates that a report lists, of each.
@@ -102,15 +102,17 @@ pub fn check(classifier: &Classifier) -> DoctorReport {
 
 fn class_report(class: &Class, at: Option<usize>, measured: &Measured<'_>) -> ClassReport {
     let checked = at.and_then(|at| measured.class(at));
-    let Advice { verdict, example, text } = Advice::of(class, at, measured);
+    let Advice { kind, example, other, text } = Advice::of(class, at, measured);
     ClassReport {
         class: name(class),
         examples: class.examples.len(),
         checked: checked.map_or(0, |checked| checked.margins.len()),
         right: checked.map_or(0, CheckedClass::right),
         expected_accuracy: checked.and_then(|checked| measured.expected_accuracy(checked)),
-        verdict,
+        verdict: kind.verdict(),
+        kind,
         example,
+        other,
         advice: text,
     }
 }

@@ -37,8 +37,8 @@ pub use classify::{
     Shares, Unknown,
 };
 pub use doctor::{
-    Confusion, Doctor, DoctorClass, DoctorEvidence, DoctorTotals, DoctorVerdict, InTwoClasses,
-    NearDuplicate, Suspect,
+    Confusion, Doctor, DoctorAdvice, DoctorClass, DoctorEvidence, DoctorTotals, DoctorVerdict,
+    InTwoClasses, NearDuplicate, Suspect,
 };
 pub use engine::{EngineCandidate, EngineCandidateState, EngineStage, ReadyCandidate, ReadyEngine};
 pub use enroll::{Enrolled, EnrolledExample, QualityFinding};

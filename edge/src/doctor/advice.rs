@@ -4,7 +4,7 @@ use crate::classifier::{CheckedClass, Margin};
 use crate::gallery::{Class, ExampleId};
 
 use super::measured::Measured;
-use super::report::Verdict;
+use super::report::{AdviceKind, ClassName};
 
 /// The accuracy from which on a class has enough images.
 const ENOUGH_ACCURACY: f64 = 0.9;
@@ -15,31 +15,35 @@ const ENOUGH_IMAGES: usize = 5;
 
 /// What to do about a class.
 pub(super) struct Advice {
-    pub(super) verdict: Verdict,
+    pub(super) kind: AdviceKind,
     /// The example that it is about.
     pub(super) example: Option<ExampleId>,
+    /// The class that this example is close to or taken for.
+    pub(super) other: Option<ClassName>,
     /// As a sentence.
     pub(super) text: String,
 }
 
 impl Advice {
-    fn new(verdict: Verdict, text: impl Into<String>) -> Self {
-        Self { verdict, example: None, text: text.into() }
+    fn new(kind: AdviceKind, text: impl Into<String>) -> Self {
+        Self { kind, example: None, other: None, text: text.into() }
     }
 
     /// For a class, at this position if it can be recognized.
     pub(super) fn of(class: &Class, at: Option<usize>, measured: &Measured<'_>) -> Self {
         match (class.examples.len(), at) {
-            (0, None) => Self::new(Verdict::Add, "add images: it has none"),
-            (0, Some(_)) => Self::new(Verdict::Add, "add images: it is known from its name only"),
+            (0, None) => Self::new(AdviceKind::NoImages, "add images: it has none"),
+            (0, Some(_)) => {
+                Self::new(AdviceKind::NameOnly, "add images: it is known from its name only")
+            }
             (1, _) => Self::new(
-                Verdict::Add,
+                AdviceKind::OneImage,
                 "add a second image: one image shows one view, and nothing can be checked with it",
             ),
             (_, at) => match at.and_then(|at| measured.class(at)) {
                 Some(checked) => Self::of_checked(class, checked, measured),
                 None => Self::new(
-                    Verdict::Unchecked,
+                    AdviceKind::TooLarge,
                     "not checked: the gallery is too large to check every class",
                 ),
             },
@@ -47,39 +51,39 @@ impl Advice {
     }
 
     fn of_checked(class: &Class, checked: &CheckedClass, measured: &Measured<'_>) -> Self {
-        let different = checked.different();
-        if different == 1 {
+        if checked.different() == 1 {
             let images = compared(class, checked);
             return Self::new(
-                Verdict::Add,
+                AdviceKind::NearlySame,
                 format!("add an image from another side: {images} are nearly the same"),
             );
         }
         let expected = measured.expected_accuracy(checked);
         let Some((expected, weakest)) = expected.zip(checked.weakest()) else {
             return Self::new(
-                Verdict::Unchecked,
+                AdviceKind::NoOtherClass,
                 "not checked: there is no other class to compare it with",
             );
         };
-        let example = class.examples[weakest.example].id;
-        if measured.is_suspect(checked, weakest) {
-            let other = measured.name(weakest.rival).label;
-            let text = format!("look at {} first: it looks like `{other}`", example.short());
-            return Self { example: Some(example), ..Self::new(Verdict::Review, text) };
+        let is_suspect = measured.is_suspect(checked, weakest);
+        let is_enough = checked.different() >= ENOUGH_IMAGES && expected >= ENOUGH_ACCURACY;
+        if is_enough && !is_suspect {
+            return Self::new(AdviceKind::Enough, format!("enough: {}", in_words(expected)));
         }
-        let reason = match different {
-            few if few < ENOUGH_IMAGES => {
-                format!("it has {few} different images, and {ENOUGH_IMAGES} are the fewest")
+        let example = class.examples[weakest.example].id;
+        let other = measured.name(weakest.rival);
+        let kind = if is_suspect { AdviceKind::Suspect } else { weakness(checked, weakest) };
+        let text = match kind {
+            AdviceKind::Suspect => {
+                format!("look at {} first: it looks like `{}`", example.short(), other.label)
             }
-            _ if expected >= ENOUGH_ACCURACY => {
-                return Self::new(Verdict::Enough, format!("enough: {}", in_words(expected)));
+            _ => {
+                let why = why(kind, &other);
+                let reason = reason(checked.different(), expected);
+                format!("add an image like {}, {why}: {reason}", example.short())
             }
-            _ => in_words(expected),
         };
-        let why = weakness(checked, weakest, measured);
-        let text = format!("add an image like {}, {why}: {reason}", example.short());
-        Self { example: Some(example), ..Self::new(Verdict::Add, text) }
+        Self { example: Some(example), other: Some(other), ..Self::new(kind, text) }
     }
 }
 
@@ -92,17 +96,32 @@ fn compared(class: &Class, checked: &CheckedClass) -> String {
 }
 
 /// What is weak about the weakest example of a class.
-fn weakness(class: &CheckedClass, weakest: &Margin, measured: &Measured<'_>) -> String {
-    let other = measured.name(weakest.rival).label;
+fn weakness(class: &CheckedClass, weakest: &Margin) -> AdviceKind {
     if !weakest.is_right() {
-        return format!("which is taken for `{other}`");
+        return AdviceKind::TakenFor;
     }
     // Of two images, each is as far from the other.
     let is_isolated = class.margins.len() > 2
         && class.margins.iter().all(|margin| weakest.nearest <= margin.nearest);
-    match is_isolated {
-        true => "which is the least like the others of the class".to_owned(),
-        false => format!("which is the closest to `{other}`"),
+    if is_isolated { AdviceKind::LeastAlike } else { AdviceKind::CloseTo }
+}
+
+/// The same in words.
+fn why(kind: AdviceKind, other: &ClassName) -> String {
+    match kind {
+        AdviceKind::TakenFor => format!("which is taken for `{}`", other.label),
+        AdviceKind::LeastAlike => "which is the least like the others of the class".to_owned(),
+        _ => format!("which is the closest to `{}`", other.label),
+    }
+}
+
+/// Why the images of a class are not enough.
+fn reason(different: usize, expected: f64) -> String {
+    match different {
+        few if few < ENOUGH_IMAGES => {
+            format!("it has {few} different images, and {ENOUGH_IMAGES} are the fewest")
+        }
+        _ => in_words(expected),
     }
 }
 

@@ -81,9 +81,13 @@ pub struct ClassReport {
     pub expected_accuracy: Option<f64>,
     /// What to do.
     pub verdict: Verdict,
+    /// What to do and why.
+    pub kind: AdviceKind,
     /// The example that the advice is about: the one to look at, or the one that new images should
     /// resemble.
     pub example: Option<ExampleId>,
+    /// The class that this example is the closest to, or taken for.
+    pub other: Option<ClassName>,
     /// What to do and why, in one sentence.
     pub advice: String,
 }
@@ -110,6 +114,64 @@ impl Verdict {
             Self::Add => "add",
             Self::Review => "review",
             Self::Unchecked => "unchecked",
+        }
+    }
+}
+
+/// What to do about a class and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdviceKind {
+    /// Add images: it has none, and is not known from its name.
+    NoImages,
+    /// Add images: it is known from its name only.
+    NameOnly,
+    /// Add a second image: nothing can be checked with one.
+    OneImage,
+    /// Add an image from another side: all are nearly the same.
+    NearlySame,
+    /// Add images like the example, which is taken for the other class.
+    TakenFor,
+    /// Add images like the example, which is the closest to the other class.
+    CloseTo,
+    /// Add images like the example, which is the least like the others of its class.
+    LeastAlike,
+    /// Decide first about the example, which is likely of the other class.
+    Suspect,
+    /// Nothing: it has enough images.
+    Enough,
+    /// Not checked: there is no other class to compare it with.
+    NoOtherClass,
+    /// Not checked: the gallery is too large to check every class.
+    TooLarge,
+}
+
+impl AdviceKind {
+    /// What to do.
+    #[must_use]
+    pub fn verdict(self) -> Verdict {
+        match self {
+            Self::Suspect => Verdict::Review,
+            Self::Enough => Verdict::Enough,
+            Self::NoOtherClass | Self::TooLarge => Verdict::Unchecked,
+            _ => Verdict::Add,
+        }
+    }
+
+    /// Its word in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoImages => "no_images",
+            Self::NameOnly => "name_only",
+            Self::OneImage => "one_image",
+            Self::NearlySame => "nearly_same",
+            Self::TakenFor => "taken_for",
+            Self::CloseTo => "close_to",
+            Self::LeastAlike => "least_alike",
+            Self::Suspect => "suspect",
+            Self::Enough => "enough",
+            Self::NoOtherClass => "no_other_class",
+            Self::TooLarge => "too_large",
         }
     }
 }

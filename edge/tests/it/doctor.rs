@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use edge::Recognizer;
 use edge::classifier::Classifier;
-use edge::doctor::{self, ClassReport, DoctorReport, Verdict};
+use edge::doctor::{self, AdviceKind, ClassReport, DoctorReport, Verdict};
 use edge::engine::{EngineChoice, Provider};
 use edge::gallery::{ExampleId, Gallery, NewExample};
 use few_shot::decision::sampling::hash;
@@ -95,6 +95,15 @@ fn wrong(report: &DoctorReport, label: &str) -> usize {
     class(report, label).checked - class(report, label).right
 }
 
+/// The class that the example of the advice is close to.
+fn other(report: &ClassReport) -> Option<&str> {
+    report.other.as_ref().map(|other| other.label.as_str())
+}
+
+fn kind(report: &DoctorReport, label: &str) -> AdviceKind {
+    class(report, label).kind
+}
+
 fn advice<'a>(report: &'a DoctorReport, label: &str) -> &'a str {
     &class(report, label).advice
 }
@@ -117,6 +126,7 @@ fn examples_in_the_wrong_class_are_named_and_no_others() {
     let of_class = class(&report, "class 3");
     assert_eq!((of_class.verdict, of_class.example), (Verdict::Review, Some(misplaced[1])));
     assert!(of_class.advice.ends_with("first: it looks like `class 2`"), "{}", of_class.advice);
+    assert_eq!((of_class.kind, other(of_class)), (AdviceKind::Suspect, Some("class 2")));
     assert_eq!((of_class.checked, of_class.right), (11, 10));
 }
 
@@ -133,6 +143,8 @@ fn classes_that_hardly_differ_are_a_pair_and_need_images() {
         assert_eq!(found.verdict, Verdict::Add, "{found:?}");
         assert!(found.advice.starts_with("add an image like e_"), "{}", found.advice);
         assert!(found.advice.contains("which is taken for `"), "{}", found.advice);
+        assert_eq!(found.kind, AdviceKind::TakenFor);
+        assert!(found.advice.contains(other(found).unwrap()), "{found:?}");
         assert!(found.expected_accuracy.unwrap() < 0.9);
     }
 }
@@ -188,6 +200,7 @@ fn images_of_a_burst_do_not_recognize_each_other() {
     let cup = class(&report, "cup");
     assert_eq!((cup.checked, cup.expected_accuracy, cup.verdict), (0, None, Verdict::Add));
     assert!(cup.advice.ends_with("its 5 images are nearly the same"), "{}", cup.advice);
+    assert_eq!((cup.kind, other(cup)), (AdviceKind::NearlySame, None));
     assert_eq!(report.evidence.checked_examples, 20);
     assert!(report.notes[0].starts_with("20 of 25 examples were checked"), "{:?}", report.notes);
 }
@@ -314,6 +327,8 @@ fn a_class_of_few_images_needs_more() {
     assert!(advice(&report, "four").ends_with("it has 4 different images, and 5 are the fewest"));
     assert!(advice(&report, "one").starts_with("add a second image"));
     assert_eq!(advice(&report, "none"), "add images: it has none");
+    let kinds = ["many", "one", "none"].map(|label| kind(&report, label));
+    assert_eq!(kinds, [AdviceKind::Enough, AdviceKind::OneImage, AdviceKind::NoImages]);
     assert_eq!((class(&report, "one").checked, class(&report, "none").checked), (0, 0));
     assert_eq!(report.notes.len(), 1);
     let note = "uneven: `one` has 1 image and `many` has 40 images;";
@@ -328,6 +343,7 @@ fn one_class_cannot_be_checked() {
     let report = drawn.check();
     assert_eq!((report.accuracy, class(&report, "mug").verdict), (None, Verdict::Unchecked));
     assert!(class(&report, "mug").advice.ends_with("no other class to compare it with"));
+    assert_eq!(kind(&report, "mug"), AdviceKind::NoOtherClass);
 }
 
 #[test]

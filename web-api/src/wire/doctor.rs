@@ -64,10 +64,16 @@ pub struct DoctorClass {
     pub expected_accuracy: Option<f64>,
     /// What to do.
     pub verdict: DoctorVerdict,
+    /// What to do and why.
+    pub kind: DoctorAdvice,
     /// The id of the example that the advice is about: the one to look at, or the one that new
     /// images should resemble.
     #[schema(example = "e_0193b7a2c4d870008a3f21b4cd56ef78", pattern = "^e_[0-9a-f]{32}$")]
     pub example: Option<String>,
+    /// The label of the class that this example is the closest to, or taken for; null without an
+    /// example.
+    #[schema(example = "cup", min_length = 1, max_length = 128)]
+    pub other_label: Option<String>,
     /// What to do and why, in one sentence. Examples have short ids there.
     #[schema(
         max_length = 1000,
@@ -89,6 +95,34 @@ pub enum DoctorVerdict {
     Review,
     /// It could not be checked.
     Unchecked,
+}
+
+/// What to do about a class and why: the code of its `advice`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DoctorAdvice {
+    /// Add images: it has none, and is not known from its name.
+    NoImages,
+    /// Add images: it is known from its name only.
+    NameOnly,
+    /// Add a second image: nothing can be checked with one.
+    OneImage,
+    /// Add an image from another side: all are nearly the same.
+    NearlySame,
+    /// Add images like the example, which is taken for the other class.
+    TakenFor,
+    /// Add images like the example, which is the closest to the other class.
+    CloseTo,
+    /// Add images like the example, which is the least like the others of its class.
+    LeastAlike,
+    /// Decide first about the example, which is likely of the other class.
+    Suspect,
+    /// Nothing: it has enough images.
+    Enough,
+    /// Not checked: there is no other class to compare it with.
+    NoOtherClass,
+    /// Not checked: the gallery is too large to check every class.
+    TooLarge,
 }
 
 /// An example that is likely in the wrong class.
@@ -269,7 +303,9 @@ impl From<&doctor::ClassReport> for DoctorClass {
             right: report.right,
             expected_accuracy: report.expected_accuracy,
             verdict: report.verdict.into(),
+            kind: report.kind.into(),
             example: report.example.map(|id| id.to_string()),
+            other_label: report.other.as_ref().map(|other| other.label.to_string()),
             advice: report.advice.clone(),
         }
     }
@@ -282,6 +318,24 @@ impl From<doctor::Verdict> for DoctorVerdict {
             doctor::Verdict::Add => Self::Add,
             doctor::Verdict::Review => Self::Review,
             doctor::Verdict::Unchecked => Self::Unchecked,
+        }
+    }
+}
+
+impl From<doctor::AdviceKind> for DoctorAdvice {
+    fn from(kind: doctor::AdviceKind) -> Self {
+        match kind {
+            doctor::AdviceKind::NoImages => Self::NoImages,
+            doctor::AdviceKind::NameOnly => Self::NameOnly,
+            doctor::AdviceKind::OneImage => Self::OneImage,
+            doctor::AdviceKind::NearlySame => Self::NearlySame,
+            doctor::AdviceKind::TakenFor => Self::TakenFor,
+            doctor::AdviceKind::CloseTo => Self::CloseTo,
+            doctor::AdviceKind::LeastAlike => Self::LeastAlike,
+            doctor::AdviceKind::Suspect => Self::Suspect,
+            doctor::AdviceKind::Enough => Self::Enough,
+            doctor::AdviceKind::NoOtherClass => Self::NoOtherClass,
+            doctor::AdviceKind::TooLarge => Self::TooLarge,
         }
     }
 }

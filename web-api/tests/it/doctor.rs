@@ -68,6 +68,7 @@ fn images_that_are_nearly_the_same_are_found_until_one_is_removed() {
     assert_eq!((&class["verdict"], &class["checked"]), (&json!("add"), &json!(0)));
     let advice = class["advice"].as_str().unwrap();
     assert_eq!(advice, "add an image from another side: its 2 images are nearly the same");
+    assert_eq!((&class["kind"], &class["other_label"]), (&json!("nearly_same"), &Value::Null));
 
     service.delete(&format!("/v1/galleries/default/examples/{}", mug[1])).ok();
     let report = service.get(DOCTOR).ok();

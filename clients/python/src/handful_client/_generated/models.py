@@ -278,6 +278,9 @@ class DeletedGallery:
     """The revision that it had."""
 
 
+DoctorAdvice: TypeAlias = Literal["no_images", "name_only", "one_image", "nearly_same", "taken_for", "close_to", "least_alike", "suspect", "enough", "no_other_class", "too_large"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class DoctorEvidence:
     """
@@ -1460,6 +1463,9 @@ class DoctorClass:
     id: str
     """The id of the class."""
 
+    kind: DoctorAdvice
+    """What to do and why."""
+
     label: str
     """Its label."""
 
@@ -1479,6 +1485,12 @@ class DoctorClass:
     """
     The share of new images of the class that are expected to be recognized; null if none was
     left out.
+    """
+
+    other_label: str | None = None
+    """
+    The label of the class that this example is the closest to, or taken for; null without an
+    example.
     """
 
 

@@ -63,8 +63,12 @@ struct ClassRow {
     expected_accuracy: Option<f64>,
     /// `enough`, `add`, `review` or `unchecked`.
     verdict: &'static str,
+    /// The kind of the advice, such as `taken_for`.
+    kind: &'static str,
     /// The example that the advice is about.
     example: Option<String>,
+    /// The label of the class that this example is close to or taken for.
+    other_label: Option<String>,
     advice: String,
 }
 
@@ -190,7 +194,9 @@ impl ClassRow {
             right: report.right,
             expected_accuracy: report.expected_accuracy,
             verdict: report.verdict.as_str(),
+            kind: report.kind.as_str(),
             example: report.example.map(|id| id.to_string()),
+            other_label: report.other.map(|other| other.label.to_string()),
             advice: report.advice,
         }
     }
