@@ -5,7 +5,8 @@ import { t } from "./text.js";
 const USABLE = 3; // the fewest images that the page asks for
 const WANTED = 5; // the fewest different images of a class that has enough
 
-const percent = (share) => `${Math.round(100 * share)} %`;
+// Nothing that is measured with a few images is certain.
+const percent = (share) => `${Math.min(99, Math.round(100 * share))} %`;
 
 /** Whether a class has enough images, in a few words: `{ state, words }`. `found` is what a check found, if any. */
 export function enough(item, found) {
@@ -28,22 +29,11 @@ function checked({ verdict, expected_accuracy: expected }, examples) {
   return say("add", expected === null ? t("list.addOther") : t("list.addWeak", { share: percent(expected) }));
 }
 
-/** What to do about a class of the report, as a sentence; the image that it is about is shown beside it. */
-export function advice({ examples, verdict, expected_accuracy: expected, example, advice: text }) {
-  if (examples === 0) return text.includes("name") ? t("check.nameOnly") : t("check.nothing");
-  if (examples === 1) return t("check.second");
-  if (verdict === "enough") return t("check.enough", { share: percent(expected) });
-  if (verdict === "unchecked") return text.includes("other class") ? t("check.onlyClass") : t("check.tooLarge");
-  if (example === null) return t("check.alike", { n: examples });
-  const other = /`(.+)`/.exec(text)?.[1] ?? "";
-  if (verdict === "review") return t("check.review", { other });
-  const like = alike(text, other);
-  const few = expected === null || text.includes("fewest");
-  return `${like} ${few ? t("check.few", { n: WANTED }) : t("check.expected", { share: percent(expected) })}`;
-}
+// The images of a class with these kinds are like those of another one, or unlike each other: more of them help.
+const LIKE = ["taken_for", "close_to", "least_alike"];
 
-/** Which image another one should resemble, and why. */
-function alike(text, other) {
-  if (text.includes("taken for")) return t("check.likeTaken", { other });
-  return text.includes("closest") ? t("check.likeClose", { other }) : t("check.likeLone");
+/** What to do about a class of the report, as a sentence; the image that it is about is shown beside it. */
+export function advice({ kind, examples, checked, other_label: other }) {
+  const text = t(`advice.${kind}`, { n: examples, other });
+  return LIKE.includes(kind) && checked < WANTED ? `${text} ${t("advice.few", { n: WANTED })}` : text;
 }

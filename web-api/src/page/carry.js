@@ -1,10 +1,9 @@
-// The gallery in one file: a link that saves it, and a field that imports one. A link cannot send the key, so
-// with one the file is fetched and then saved. A file is also imported by dropping it anywhere on the page.
+// The gallery in one file: a link that saves it, and a field that imports one. A link can neither send the key nor
+// name the file, so the file is fetched and then saved. It is also imported by dropping it anywhere on the page.
 
 import { exportFile, exportUrl, importFile, selected } from "./api.js";
 import { confirmed } from "./confirm.js";
 import { byId, fileInput, hasGallery, say, show } from "./dom.js";
-import { current } from "./keys.js";
 import { save } from "./save.js";
 import { galleryName, language, t } from "./text.js";
 
@@ -22,9 +21,8 @@ export class Carry {
       if (hasGallery(event.dataTransfer)) this.#import([...event.dataTransfer.files]);
     });
     byId("export").addEventListener("click", (event) => {
-      if (current() === null) return this.#tell(t("carry.saving", { file: fileName() }));
       event.preventDefault();
-      return this.#export();
+      this.#export();
     });
   }
 
@@ -43,7 +41,7 @@ export class Carry {
     show(byId("export-progress"), true);
     try {
       const file = await exportFile((bytes) => { byId("export-size").textContent = megabytes(bytes); });
-      save(file, fileName(gallery));
+      save({ blob: file.blob }, fileName(gallery));
       const saved = t("carry.exported", { file: fileName(gallery), size: megabytes(file.blob.size) });
       byId("import-status").textContent = saved;
     } catch (problem) {
@@ -86,8 +84,7 @@ export class Carry {
   }
 }
 
-/** As the gallery is called on the page, without what no file name has. */
-const fileName = (gallery = selected()) => `${galleryName(gallery).replaceAll(/[\\/:*?"<>|]/g, "-")}.handful`;
+const fileName = (gallery) => `${galleryName(gallery)}.handful`;
 const megabytes = (bytes) => `${(bytes / 1e6).toLocaleString(language, { maximumFractionDigits: 1 })} MB`;
 
 function result({ changes, new: taken, ahead, purged, examples, images }) {

@@ -5,10 +5,12 @@ import { advice } from "./advice.js";
 import { doctor, selected } from "./api.js";
 import { button, byId, make, name, say, show } from "./dom.js";
 import { moveTo, takeOut } from "./move.js";
-import { language, t } from "./text.js";
+import { t } from "./text.js";
 import { thumbnail } from "./thumbnails.js";
 
 const MOST = 24; // of each kind
+const UNEVEN = 10; // times the images of another class: then the other one loses
+const FEW = 10; // images: with fewer nothing is known of those that are likely wrong
 const KINDS = ["suspects", "confusions", "shared", "duplicates"];
 
 export class Check {
@@ -17,6 +19,7 @@ export class Check {
   #reports = new Map(); // the last one of each gallery, which stays when another gallery is shown meanwhile
   #shown = null; // the gallery whose report is shown
   #running = false;
+  #working = false; // whether something is done about what was found, after which it is checked again
 
   /** `changed(done)` is called after each change; `list.advise(report)` shows what was found next to the classes. */
   constructor(changed, list) {
@@ -33,7 +36,15 @@ export class Check {
     const report = this.#reports.get(selected());
     if (!report) this.#hide();
     else if (this.#shown !== selected()) this.#draw(report);
-    if (report && report.revision !== revision) say(byId("check-status"), t("check.stale"));
+    if (report && report.revision !== revision && !this.#working) this.#age(report);
+  }
+
+  /** What was found in another state is not shown any more, but that it can be checked again. */
+  #age(report) {
+    say(byId("check-status"), t("check.stale"));
+    if (byId("check-found").hidden) return;
+    show(byId("check-found"), false);
+    this.#list.advise({ classes: report.classes });
   }
 
   #hide() {
@@ -83,18 +94,15 @@ export class Check {
     show(byId("check-found"), true);
   }
 
-  /**
-   * What to do about the classes that have not enough; those that have say so in their rows. The service writes its
-   * notes in English.
-   */
-  #advise({ classes, notes, suspects, confusions, in_two_classes: shared }) {
+  /** What to do about the classes that have not enough; those that have say so in their rows. */
+  #advise({ classes, suspects, confusions, in_two_classes: shared }) {
     // What is shown below is not told twice.
     const told = new Set([...suspects, ...confusions].map((one) => one.example).concat(shared.flatMap(both)));
     const wanting = classes.filter((one) => one.verdict !== "enough" && !told.has(one.example));
     const items = wanting.slice(0, MOST).map(adviceItem);
     const others = wanting.length - items.length;
     const more = others > 0 ? [t("check.moreClasses", { n: others })] : [];
-    byId("check-advice").replaceChildren(...items, ...[...more, ...(language === "en" ? notes : [])].map((text) => make("li", "", text)));
+    byId("check-advice").replaceChildren(...items, ...[...more, ...uneven(classes)].map((text) => make("li", "", text)));
   }
 
   #suspect({ example, label, suggested_label: other, nearest }) {
@@ -135,6 +143,7 @@ export class Check {
   }
 
   async #do(step) {
+    this.#working = true;
     try {
       await this.#changed(await step());
       await this.#run();
@@ -142,6 +151,7 @@ export class Check {
     } catch (problem) {
       say(byId("check-error"), problem.message);
     }
+    this.#working = false;
   }
 }
 
@@ -166,9 +176,20 @@ const isSame = (one, two) =>
 
 function summary({ accuracy, evidence, classes, next }) {
   if (accuracy === null) return t("check.nothingYet");
-  const share = `${Math.round(100 * accuracy)} %`;
-  const found = t("check.recognized", { share, n: evidence.checked_examples });
-  return next === null ? found : `${found} ${t("check.firstClasses", { n: classes.length, all: evidence.classes })}`;
+  const n = evidence.checked_examples;
+  const parts = [t("check.recognized", { n, right: Math.round(n * accuracy) })];
+  if (n < FEW) parts.push(t("check.tooFew"));
+  else if (classes.some((one) => one.verdict === "enough")) parts.push(t("check.reliable"));
+  if (next !== null) parts.push(t("check.firstClasses", { n: classes.length, all: evidence.classes }));
+  return parts.join(" ");
+}
+
+/** That a class has too few images beside another one. */
+function uneven(classes) {
+  const [fewest, ...others] = classes.filter(({ examples }) => examples > 0).sort((a, b) => a.examples - b.examples);
+  const most = others.at(-1);
+  if (!most || most.examples < UNEVEN * fewest.examples) return [];
+  return [t("check.uneven", { label: fewest.label, n: fewest.examples, other: most.label, most: most.examples })];
 }
 
 /** A class and what to do about it. */

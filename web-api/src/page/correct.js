@@ -192,12 +192,11 @@ export class Correct {
   /** A digit teaches the image as the class with this number. */
   #key(event) {
     const digit = Number(event.key);
-    if (!(digit >= 1) || event.repeat || byId("correct").hidden || this.#entry?.live || isTaken(event)) return;
+    if (!(digit >= 1) || event.repeat || byId("correct").hidden || this.#entry?.live || isTaken(event)) return undefined;
+    // What is not seen is not changed: the key shows first what it is about.
+    if (!isSeen(byId("answer"))) return reveal(byId("answer"));
     const label = this.choices(this.#entry.answer.results[0])[digit - 1];
-    if (!label) return;
-    // A key must not act on what nobody sees: the first press shows it.
-    if (isSeen(byId("correct"))) this.teach(this.#entry, label);
-    else reveal(byId("correct"));
+    return label && this.teach(this.#entry, label);
   }
 
   /** While a class is chosen, the camera holds the image that it is chosen for. */
@@ -241,6 +240,8 @@ export class Correct {
     entry.note = note;
     // Another image may be selected meanwhile; its own note stays.
     if (entry === this.#entry || entry.live) this.#note(entry);
+    // Not behind the bar with the undo, if it was asked for here and not in a row of the table.
+    if (byId("correct").contains(document.activeElement)) byId("note-text").scrollIntoView({ block: "nearest" });
     clearTimeout(this.#fading);
     if (entry.live) this.#fading = setTimeout(() => this.#note(null), NOTE_MS);
   }

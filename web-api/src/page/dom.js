@@ -15,14 +15,16 @@ export function show(element, visible) {
 /** Scrolls as little as it takes to see an element; its beginning, if it is higher than the window. */
 export function reveal(element) {
   const { height } = element.getBoundingClientRect();
-  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
-  element.scrollIntoView({ behavior, block: height < innerHeight - HIDDEN ? "nearest" : "start" });
+  element.scrollIntoView({ behavior: calm(), block: height < innerHeight - HIDDEN ? "nearest" : "start" });
 }
+
+/** How the page scrolls by itself. */
+export const calm = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth");
 
 /** Whether a part of an element is in the window. */
 export function isSeen(element) {
-  const { top, bottom } = element.getBoundingClientRect();
-  return bottom > 0 && top < innerHeight;
+  const { top, bottom, height } = element.getBoundingClientRect();
+  return height > 0 && bottom > 0 && top < innerHeight;
 }
 
 /** Puts a message into an element and shows it; an empty message hides it. */

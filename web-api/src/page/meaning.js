@@ -93,8 +93,8 @@ export class AttributeChips {
       this.#add();
     });
     const add = button(t("meaning.add"), t("meaning.add-label"), () => this.#add());
-    const title = make("p", "fine", t("meaning.attributes", { label: item.label }));
-    this.element = make("div", "has", title, this.#list, make("div", "has-more", this.#field, add));
+    const title = make("summary", "fine", t("meaning.attributes", { label: item.label }));
+    this.element = make("details", "has", title, this.#list, make("div", "has-more", this.#field, add));
     this.#draw();
   }
 

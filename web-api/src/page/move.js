@@ -1,7 +1,7 @@
 // Examples are moved to another class or removed, however many, as changes that are undone at once.
 
 import { classNamed, moveExamples, removeExamples } from "./api.js";
-import { button, make, say } from "./dom.js";
+import { button, make, say, show } from "./dom.js";
 import { t } from "./text.js";
 
 const BATCH = 1000; // examples of one call
@@ -45,12 +45,17 @@ export function moveForm(labels, about, done) {
   const cancel = button(t("list.cancel"), t("images.stay", { image: about }), () => done(null));
   const error = make("p", "error");
   error.setAttribute("role", "alert");
-  say(error, "");
+  show(error, false);
   const form = make("form", "rename", make("p", "field-label", t("images.where")), select, submit, cancel, error);
+  select.addEventListener("change", () => {
+    say(error, "");
+    select.removeAttribute("aria-invalid");
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (select.selectedIndex > 0) return done(select.value.slice(1));
-    say(error, t("images.choose-first"));
+    say(error, t("images.chooseFirst"));
+    select.setAttribute("aria-invalid", "true");
     return select.focus();
   });
   form.addEventListener("keydown", (event) => {

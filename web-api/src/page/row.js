@@ -65,7 +65,7 @@ export class Row {
     const { state, words } = enough(this.item, found);
     this.#count.replaceChildren(...(n > 0 ? [t("list.images", { n }), " · "] : []), this.#hint(state, words));
     this.#count.dataset.state = state;
-    say(this.#gloss, this.#page.names && meaning ? definition(meaning.gloss) : "");
+    say(this.#gloss, this.#page.names && meaning ? t("list.gloss", { gloss: definition(meaning.gloss) }) : "");
     this.#gloss.title = this.#gloss.textContent;
     this.#more.setAttribute("aria-label", t("list.actions", { label }));
     if (n === 0) this.#open(false);

@@ -2,9 +2,10 @@
 
 import { isReserved } from "./api.js";
 import { csv } from "./csv.js";
-import { byId, make, name, plain, reveal, say, show } from "./dom.js";
+import { byId, isSeen, make, name, plain, reveal, say, show } from "./dom.js";
 import { pathOf } from "./folders.js";
 import { toggleMenu } from "./menu.js";
+import { Opened } from "./opened.js";
 import { dated, save } from "./save.js";
 import { isTaken } from "./shortcuts.js";
 import { t } from "./text.js";
@@ -28,6 +29,7 @@ export class Table {
   #given = []; // entries as they came
   #entries = []; // in the order that is shown
   #current = null; // the row that the Tab key reaches
+  #opened = new Opened();
 
   /** `select(entry)` shows the answer to an image; `correct` teaches it. */
   constructor(select, correct) {
@@ -40,6 +42,7 @@ export class Table {
 
   /** Shows these images, `{ file, url, answer, error, verdict }`; a single one needs no table. */
   show(entries) {
+    this.#opened.close();
     this.#given = entries;
     this.#entries = [...entries];
     this.#current = null;
@@ -72,6 +75,7 @@ export class Table {
 
   /** Marks the row whose answer is shown. */
   mark(entry) {
+    if (this.#opened.row !== entry?.row) this.#opened.close(entry?.row);
     for (const { row } of this.#entries) row?.element.classList.toggle("selected", row === entry?.row);
     if (entry?.row) this.#reach(entry);
   }
@@ -86,16 +90,24 @@ export class Table {
     const open = make("button", "row-open", image);
     open.type = "button";
     open.tabIndex = -1;
-    open.addEventListener("click", () => { this.#select(entry); reveal(byId("stage")); });
+    open.setAttribute("aria-expanded", "false");
+    open.addEventListener("click", () => this.#open(entry));
     const answer = make("span", "row-answer", "…");
-    const row = { open, image, answer, sure: cell("sure"), wrong: make("div", "row-classes"), error: make("p", "error") };
+    const row = { open, image, answer, sure: cell("sure"), caption: make("p", "fine row-caption"), wrong: make("div", "row-classes"), error: make("p", "error") };
     row.error.setAttribute("role", "alert");
     show(row.error, false);
     open.setAttribute("aria-label", t("table.row", { file: entry.file.name, answer: "…" }));
-    row.element = make("tr", "", cell("image", open), cell("what", row.answer, fileName(entry.file)), row.sure, cell("wrong", make("p", "row-caption", t("table.wrong")), row.wrong, row.error));
+    row.element = make("tr", "", cell("image", open), cell("what", row.answer, fileName(entry.file)), row.sure, cell("wrong", row.caption, row.wrong, row.error));
     // All of the row does what its thumbnail does.
     row.element.addEventListener("click", (event) => { if (!event.target.closest("button, input, form, [role=menu]")) open.click(); });
     entry.row = row;
+  }
+
+  /** Opens a row, or closes it. */
+  #open(entry) {
+    if (this.#opened.row === entry.row) return this.#opened.close();
+    this.#select(entry);
+    return this.#opened.open(entry.row, entry.url);
   }
 
   /** Of too many images the thumbnails of the first go. */
@@ -118,6 +130,7 @@ export class Table {
     const key = JSON.stringify(first);
     if (row.offered === key && result) return; // a chip that has the focus stays
     row.offered = key;
+    say(row.caption, result && t(verdict.decision === "rejected" ? "correct.teach_as" : "table.wrong"));
     const chips = first.map(({ label, digit, share: likely }) => {
       const chip = plain("", () => this.#teach(entry, label));
       chip.setAttribute("aria-label", t("table.as", { file: entry.file.name, label }));
@@ -215,12 +228,15 @@ export class Table {
     } else if (/^[1-9]$/.test(event.key) && !event.repeat && !isTaken(event)) {
       event.preventDefault(); // it is about this row, which may not be the one that is shown
       const entry = this.#entries[at];
+      if (!isSeen(entry.row.element)) return reveal(entry.row.element);
       const label = entry.verdict && this.#correct.choices(entry.answer.results[0])[event.key - 1];
       if (label) this.#teach(entry, label);
     }
+    return undefined;
   }
 
   #order() {
+    this.#opened.close();
     // Sorted once: rows that moved while they are corrected would be lost.
     this.#entries = [...this.#given].sort(ORDERS[byId("table-order").value]);
     byId("table-rows").append(...this.#entries.map(({ row }) => row.element));

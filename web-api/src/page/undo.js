@@ -17,13 +17,16 @@ export class Undo {
   #last = null; // what was offered last, which Ctrl-Z takes back also when the bar is gone
   #timer = null;
   #work = Promise.resolve(); // one step after another
+  #used = null; // the control that was used last
 
   /** `changed()` is called after something was taken back. */
   constructor(changed) {
     this.#changed = changed;
     byId("done-button").addEventListener("click", () => this.#next(() => this.#offer && this.#take(this.#offer)));
-    byId("done-close").addEventListener("click", () => this.#hide());
+    byId("done-close").addEventListener("click", ({ detail }) => this.#close(detail === 0));
     document.addEventListener("keydown", (event) => this.#key(event));
+    // A tap does not focus a button in every browser.
+    for (const type of ["pointerdown", "focusin"]) document.addEventListener(type, ({ target }) => this.#use(target), true);
     // Behind an open dialog the bar takes no clicks, so it moves into it.
     document.addEventListener("close", () => document.body.append(byId("done")), true);
   }
@@ -35,6 +38,7 @@ export class Undo {
 
   /** Offers nothing any more, such as when another gallery is shown. */
   forget() {
+    this.#offer = null;
     this.#last = null;
     this.#hide();
   }
@@ -69,6 +73,7 @@ export class Undo {
     show(byId("done-close"), true);
     byId("done").classList.add("on");
     document.querySelector("dialog[open]")?.append(byId("done"));
+    this.#place();
     this.#timer = setTimeout(() => this.#expire(), SHOWN_MS);
   }
 
@@ -78,14 +83,37 @@ export class Undo {
       this.#timer = setTimeout(() => this.#expire(), SHOWN_MS);
       return;
     }
+    this.#offer = null;
     this.#hide();
+  }
+
+  #use(target) {
+    const control = target.closest?.("button, label, a, input, select, summary, [tabindex]");
+    if (control && !byId("done").contains(control)) this.#used = control;
+  }
+
+  /** The bar stands at the end of the window, or at its beginning where it would cover what is being used. */
+  #place() {
+    const bar = byId("done");
+    if (bar.contains(document.activeElement)) return;
+    bar.classList.remove("up");
+    const used = this.#used?.getBoundingClientRect();
+    const { left, right, top } = bar.getBoundingClientRect();
+    const isCovered = used && used.height > 0 && used.bottom > top && used.top < innerHeight && used.left < right && used.right > left;
+    bar.classList.toggle("up", Boolean(isCovered));
+  }
+
+  /** Takes the bar away; Ctrl-Z still takes back what it offered. */
+  #close(byKey) {
+    this.#offer = null;
+    this.#hide();
+    if (byKey) this.#used?.focus();
   }
 
   #hide() {
     clearTimeout(this.#timer);
     byId("done").classList.remove("on");
     byId("done-text").textContent = "";
-    this.#offer = null;
     for (const id of ["done-button", "done-key", "done-close"]) show(byId(id), false);
   }
 

@@ -66,6 +66,7 @@ const FILES: &[(&str, &str)] = files![
     "move.js",
     "nearest.js",
     "none.js",
+    "opened.js",
     "phrase.js",
     "quality.js",
     "rate.js",

@@ -165,6 +165,8 @@ fn a_class_from_its_name_only_can_get_another_sense() {
     stage.wait_for_labels(&["mouse", "zebra"]);
 
     stage.act("zebra", "meaning");
+    browser.wait("the form", || browser.is_shown(".has"));
+    browser.click(".has > summary");
     browser.wait_for_text(".has", "hoof");
     browser.click("[aria-label=\"Remove hoof\"]");
     browser.type_into(".has input", "handle");
@@ -175,6 +177,8 @@ fn a_class_from_its_name_only_can_get_another_sense() {
     browser.click("[aria-label=\"Save the meaning\"]");
     stage.wait_for_labels(&["mouse", "zebra"]);
     stage.act("zebra", "meaning");
+    browser.wait("the form", || browser.is_shown(".has"));
+    browser.click(".has > summary");
     browser.wait_for_text(".has", "handle");
     assert!(!browser.text(".has").contains("hoof"));
     browser.type_into(".has input", "gizmo");
