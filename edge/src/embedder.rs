@@ -209,8 +209,7 @@ impl Embedder {
     fn embed_on_one(&mut self, images: &[Array3<f32>]) -> Result<Array2<f32>, EmbedError> {
         let lease = EngineLease::default();
         let mut rows = Array2::zeros((0, self.manifest.backbone.embedding_size));
-        // A manifest that was read has 1 or more. Its fields are public, and `chunks` panics at 0.
-        for batch in images.chunks(self.manifest.backbone.max_batch.max(1)) {
+        for batch in images.chunks(self.batch()) {
             rows.append(Axis(0), self.embed_chunk(&lease, batch)?.view())
                 .expect("invariant: a backbone's embeddings have embedding_size columns");
         }

@@ -10,19 +10,14 @@ use ndarray::{Array2, ArrayView4};
 
 use super::{EmbedError, Embedded, Embedder, wrong_length};
 use crate::decoder::DecodedImage;
-use crate::engine::Provider;
 use crate::slot::EngineLease;
 
 impl Embedder {
-    /// The most images that a run of the engine should have: the `max_batch` of the bundle, or 1
-    /// where the engine runs a batch image by image, so that waiting for a batch gains nothing.
+    /// The most images of a run of the engine: the `max_batch` of the bundle.
     #[must_use]
     pub fn batch(&self) -> usize {
-        match self.provider() {
-            Provider::Tract => 1,
-            // A manifest that was read has 1 or more. Its fields are public.
-            _ => self.manifest.backbone.max_batch.max(1),
-        }
+        // A manifest that was read has 1 or more. Its fields are public.
+        self.manifest.backbone.max_batch.max(1)
     }
 
     /// Embeds images that [`ImageDecoder`](crate::decoder::ImageDecoder) has decoded, as many in a

@@ -42,7 +42,8 @@ pub struct EngineOptions {
     /// The shared library of ONNX Runtime, as [`crate::locate::onnxruntime`] finds it. Without it
     /// only tract can start.
     pub onnxruntime: Option<PathBuf>,
-    /// The threads of one run; `None` leaves the number to the engine. tract always uses one.
+    /// The most threads of one run; `None` leaves the number to the engine, which is one for tract.
+    /// tract runs one image on one thread, and the images of a batch at the same time.
     pub threads: Option<usize>,
     /// The arithmetic in which a backbone runs.
     pub precision: PrecisionChoice,

@@ -103,7 +103,7 @@ fn load(
     options: &EngineOptions,
 ) -> Result<Box<dyn Engine>, EngineError> {
     Ok(match provider {
-        Provider::Tract => Box::new(tract::Tract::load(model)?),
+        Provider::Tract => Box::new(tract::Tract::load(model, options.threads.unwrap_or(1))?),
         other => Box::new(onnxruntime::OnnxRuntime::load(model, other, options)?),
     })
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use edge::backbone::Started;
 use edge::embedder::Embedder;
-use edge::engine::{Engine, EngineChoice, EngineError, Provider};
+use edge::engine::{Engine, EngineChoice, EngineError, EngineOptions, Provider};
 use edge::pipeline::ahead;
 use image::{ImageFormat, Rgb, RgbImage};
 use models::bundle::{Bundle, BundleLimits, Manifest, Precision};
@@ -70,6 +70,23 @@ fn images_together_have_the_numbers_of_single_ones() {
 }
 
 #[test]
+fn tract_runs_a_batch_on_threads_with_the_same_numbers() {
+    let bundle = tiny_bundle();
+    let length = 3 * bundle.manifest.preprocess.size.pow(2);
+    let inputs: Vec<_> = (0..7_u8).map(|n| vec![f32::from(n) / 7.0; length]).collect();
+    for threads in [1, 2, 64] {
+        let options = EngineOptions { threads: Some(threads), ..options(None) };
+        let tract = EngineChoice::Only(Provider::Tract);
+        let mut embedder = Embedder::open(&bundle, tract, &options).unwrap();
+        let together = embedder.embed_inputs(&inputs);
+        for (input, together) in inputs.iter().zip(together) {
+            let single = embedder.embed_input(input).unwrap();
+            assert_eq!(together.unwrap(), single, "{threads} threads: in order, to the last bit");
+        }
+    }
+}
+
+#[test]
 fn an_input_that_has_no_embedding_fails_by_itself() {
     for mut embedder in embedders(&tiny_bundle()) {
         let length = 3 * embedder.manifest().preprocess.size.pow(2);
@@ -119,8 +136,6 @@ fn a_batch_is_no_larger_than_the_bundle_allows() {
     let length = 3 * manifest.preprocess.size.pow(2);
     let results = embedder.embed_inputs(&vec![vec![0.0; length]; 8]);
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 8);
-    let tract = Embedder::open(&tiny_bundle(), EngineChoice::Only(Provider::Tract), &options(None));
-    assert_eq!(tract.unwrap().batch(), 1, "it runs a batch image by image");
 }
 
 #[test]

@@ -54,8 +54,8 @@ pub struct DecodeQueue {
 /// What the threads share.
 struct Work {
     jobs: FairQueue<Job>,
-    /// The most inputs of a run of the engine in use.
-    batch: Arc<AtomicUsize>,
+    /// The most inputs of a run of the engine.
+    batch: usize,
     /// Decoded images that wait for the engine.
     high: AtomicUsize,
     normal: AtomicUsize,
@@ -65,7 +65,7 @@ impl Work {
     /// The most decoded images of one priority that wait for the engine.
     fn max_decoded(&self) -> usize {
         let [least, most] = DECODED;
-        self.batch.load(Ordering::Relaxed).clamp(least, most)
+        self.batch.clamp(least, most)
     }
 
     // For each priority its own: images that the engine serves late must not stop those that it
@@ -117,15 +117,11 @@ struct Job {
 
 impl DecodeQueue {
     /// A queue of at most `max_queue` images that wait or are being processed, for an engine that
-    /// runs `batch` of them at once, as it is at each moment. Its threads end when it is dropped.
+    /// runs up to `batch` of them at once. Its threads end when it is dropped.
     ///
     /// # Errors
     /// When the system cannot start a thread.
-    pub fn start(
-        decoder: ImageDecoder,
-        max_queue: usize,
-        batch: Arc<AtomicUsize>,
-    ) -> io::Result<Self> {
+    pub fn start(decoder: ImageDecoder, max_queue: usize, batch: usize) -> io::Result<Self> {
         let work = Arc::new(Work {
             jobs: FairQueue::new(),
             batch,

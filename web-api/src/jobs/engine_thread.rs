@@ -13,7 +13,6 @@ use std::io;
 use std::iter::zip;
 use std::slice::from_ref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -32,7 +31,7 @@ use run_size::RunSize;
 /// A handle to the thread. It ends when the handle is dropped.
 pub struct EngineThread {
     jobs: Arc<FairQueue<Job>>,
-    batch: Arc<AtomicUsize>,
+    batch: usize,
 }
 
 /// An embedding, and an equal part of the time of the run that computed it.
@@ -69,12 +68,8 @@ impl EngineThread {
     /// When the system cannot start a thread.
     pub fn start(embedder: Embedder, wait: Duration) -> io::Result<(Self, JoinHandle<()>)> {
         let jobs = Arc::new(FairQueue::new());
-        let batch = Arc::new(AtomicUsize::new(embedder.batch()));
-        let size = RunSize::new(in_use(&embedder));
-        let jobs_of_thread = ClearOnDrop(Arc::clone(&jobs));
-        let batch_of_thread = Arc::clone(&batch);
-        let mut owner =
-            Owner { jobs: jobs_of_thread, embedder, batch: batch_of_thread, wait, size };
+        let (batch, size) = (embedder.batch(), RunSize::new(in_use(&embedder)));
+        let mut owner = Owner { jobs: ClearOnDrop(Arc::clone(&jobs)), embedder, wait, size };
         // A thread and not a task: a run blocks for its time.
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || owner.run())?;
         Ok((Self { jobs, batch }, thread))
@@ -128,10 +123,10 @@ impl EngineThread {
         result.await.unwrap_or(Err(JobError::Stopped))
     }
 
-    /// The most inputs that a run has: shows that of the engine in use, also after a switch.
+    /// The most inputs of a run.
     #[must_use]
-    pub fn batch(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.batch)
+    pub fn batch(&self) -> usize {
+        self.batch
     }
 
     /// False after the thread has ended.
@@ -152,8 +147,6 @@ impl Drop for EngineThread {
 struct Owner {
     jobs: ClearOnDrop<Job>,
     embedder: Embedder,
-    /// What others see of its `batch`.
-    batch: Arc<AtomicUsize>,
     wait: Duration,
     size: RunSize,
 }
@@ -172,8 +165,6 @@ impl Owner {
                     self.embed(batch);
                 }
             }
-            // Another engine may have taken over.
-            self.batch.store(self.embedder.batch(), Ordering::Relaxed);
         }
     }
 

@@ -110,14 +110,14 @@ impl Peak {
         Self { one_thread, threads, all_threads }
     }
 
-    /// The peak of a provider's threads; unknown for GPUs.
-    fn of(self, provider: Provider, precision: Precision) -> Option<f64> {
+    /// The peak of the threads that a provider has for a batch; unknown for GPUs.
+    fn of(self, provider: Provider, precision: Precision, batch: usize) -> Option<f64> {
         match provider {
             // Integers and 16-bit floats have other peaks, which are not measured.
             _ if precision != Precision::Fp32 => None,
-            // tract computes in one thread.
-            Provider::Tract => Some(self.one_thread),
-            Provider::Cpu => Some(self.all_threads),
+            // tract computes each image in one thread.
+            Provider::Tract if batch == 1 => Some(self.one_thread),
+            Provider::Cpu | Provider::Tract => Some(self.all_threads),
             Provider::TensorRt | Provider::Cuda => None,
         }
     }
@@ -292,7 +292,9 @@ impl Runner {
             cold_ms: median(cold) / batch as f64 * 1e3,
             images_per_second: 1.0 / seconds,
             gflop_per_second,
-            peak_share: peak.of(provider, self.precision).map(|peak| gflop_per_second / peak),
+            peak_share: peak
+                .of(provider, self.precision, batch)
+                .map(|peak| gflop_per_second / peak),
             // Set by `figures`, which knows the slowest engine.
             ratio: 1.0,
         }

@@ -223,22 +223,6 @@ async fn a_batch_has_one_priority() {
     assert_eq!(fixture.runs(), [3, 3]);
 }
 
-#[tokio::test]
-async fn the_batch_is_that_of_the_engine_in_use() {
-    let runs = Runs::default();
-    let of = |provider| embedder(provider, 8, Duration::ZERO, &runs);
-    let (engine, _) = EngineThread::start(of(Provider::Tract), Duration::ZERO).unwrap();
-    let batch = engine.batch();
-    assert_eq!(batch.load(Ordering::Relaxed), 1, "tract runs one after another");
-    for (provider, expected) in [(Provider::Cpu, 8), (Provider::Tract, 1)] {
-        let other = of(provider);
-        engine.call(caller(1), move |embedder| *embedder = other).await.unwrap();
-        // The thread takes no other job before others see it.
-        engine.call(caller(1), |_| ()).await.unwrap();
-        assert_eq!(batch.load(Ordering::Relaxed), expected, "{provider}");
-    }
-}
-
 /// The time of eight images of each of 16 clients.
 async fn time_of_128(max_batch: usize) -> Duration {
     let fixture = fixture(max_batch, Duration::from_millis(5)).await;

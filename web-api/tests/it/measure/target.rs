@@ -88,11 +88,6 @@ impl Target {
         Embedder::open(&bundle, self.engine.parse().unwrap(), &options).unwrap()
     }
 
-    /// Whether the engine is the one that is built in.
-    pub(crate) fn is_tract(&self) -> bool {
-        self.engine == "tract"
-    }
-
     /// The program on this store with default limits.
     pub(crate) fn start(&self, store: &Path) -> Service {
         let settings =
