@@ -57,7 +57,7 @@ stop_service() {
     service=
 }
 
-ask() { curl --silent --show-error --fail --max-time 120 "$@"; }
+ask() { curl --silent --show-error --fail --max-time 600 "$@"; }
 
 decision_of_image() {
     ask -H 'content-type: image/png' --data-binary "@$image" "$url/v1/galleries/default/classify"
@@ -77,6 +77,8 @@ inside getent passwd handful >/dev/null || fail "there is no user handful"
     fail "the service is not enabled"
 # A setting of the administrator: a free port, so that nothing of this machine is in the way.
 echo HANDFUL_LISTEN=127.0.0.1:0 >"$root/etc/handful/handful.env"
+# An emulated processor takes longer for an image than the service usually lets a call take.
+echo HANDFUL_DEADLINE_SECONDS=600 >>"$root/etc/handful/handful.env"
 [ ! -x "$root/usr/bin/systemd-analyze" ] ||
     inside systemd-analyze verify --man=no handful-server.service || fail "the unit is wrong"
 
