@@ -59,14 +59,11 @@ impl Tract {
         batch: usize,
     ) -> Result<Vec<RowOutputs>, EngineError> {
         let next = AtomicUsize::new(0);
-        let take_rows = || {
-            let rows = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|row| *row < batch);
-            let rows = std::iter::from_fn(rows);
-            rows.map(|row| (row, self.run_row(views, row))).collect::<Vec<_>>()
-        };
         let mut done = thread::scope(|scope| {
-            let start = |_| thread::Builder::new().spawn_scoped(scope, take_rows).ok();
-            let others: Vec<_> = (1..self.threads.min(batch)).map_while(start).collect();
+            let take_rows = || self.take_rows(&next, views, batch);
+            let others: Vec<_> = (1..self.threads.min(batch))
+                .map_while(|_| thread::Builder::new().spawn_scoped(scope, take_rows).ok())
+                .collect();
             let mut done = take_rows();
             for other in others {
                 done.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
@@ -75,6 +72,23 @@ impl Tract {
         });
         done.sort_by_key(|(row, _)| *row);
         done.into_iter().map(|(_, outputs)| outputs).collect()
+    }
+
+    /// Runs rows that no other thread has taken, until none is left; each with its place.
+    fn take_rows(
+        &self,
+        next: &AtomicUsize,
+        views: &[&ArrayViewD<f32>],
+        batch: usize,
+    ) -> Vec<(usize, Result<RowOutputs, EngineError>)> {
+        let mut done = Vec::new();
+        loop {
+            let row = next.fetch_add(1, Ordering::Relaxed);
+            if row >= batch {
+                return done;
+            }
+            done.push((row, self.run_row(views, row)));
+        }
     }
 
     fn run_row(&self, views: &[&ArrayViewD<f32>], row: usize) -> Result<RowOutputs, EngineError> {
