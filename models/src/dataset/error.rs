@@ -204,10 +204,10 @@ pub enum DatasetError {
     /// There are no classes.
     #[error(
         "no images in classes in {}; expected manifest.csv, base/ val/ novel/ with a folder per class, a folder per \
-         class ({}/NAME/*.jpg), or miniImageNet, CIFAR-100, CIFAR-FS or tieredImageNet as published (pickles are not \
+         class ({}/*.jpg), or miniImageNet, CIFAR-100, CIFAR-FS or tieredImageNet as published (pickles are not \
          read: train/unpickle.py turns them into folders){}",
         path.display(),
-        path.display(),
+        path.join("NAME").display(),
         listed_left_out(left_out)
     )]
     Empty {
